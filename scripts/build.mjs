@@ -13,6 +13,8 @@ if (existsSync(compiler)) {
   const { status } = spawnSync(process.execPath, [compiler], { cwd: root, stdio: 'inherit' })
   process.exitCode = status ?? 1
 } else if (!process.argv.includes('--unless-installed-for-production') || !existsSync(built)) {
-  console.error('dist/ can not be built: the compiler is missing. Run `npm ci` with development dependencies first.')
+  console.error(
+    'dist/ can not be built: the compiler is missing. Run `npm ci` with development dependencies first.'
+  )
   process.exitCode = 1
 }
