@@ -1,0 +1,156 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { ProblemError, type ProblemKind, problemDocument } from '../src/http/problem.ts'
+import {
+  type ChallengeParameters,
+  formatChallenge,
+  isChallengeText
+} from '../src/token/challenge.ts'
+import type { Guard } from '../src/token/guard.ts'
+import type { Principal } from '../src/token/principal.ts'
+import { type Refusal, refusals } from '../src/token/refusal.ts'
+import type { IssuerUnavailable } from '../src/token/verifier.ts'
+import { metadataUrl } from '../src/http/resource-metadata.ts'
+
+export interface DenialOptions {
+  readonly realm?: string | undefined
+  readonly publicUrl?: string | (() => string) | undefined
+}
+
+/** The answers to requests that a guard does not let pass. Each sends its answer and logs one line. */
+export interface Denials {
+  noCredentials(request: FastifyRequest, reply: FastifyReply, guard: Guard): void
+  invalidRequest(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    guard: Guard,
+    description: string
+  ): void
+  invalidToken(request: FastifyRequest, reply: FastifyReply, guard: Guard, refusal: Refusal): void
+  insufficientScope(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    guard: Guard,
+    principal: Principal
+  ): void
+  unavailable(request: FastifyRequest, reply: FastifyReply, verdict: IssuerUnavailable): void
+  /** For a handler to throw: the issuer itself refused a token that was good here. */
+  tokenRefusedUpstream(guard: Guard): ProblemError
+  /** For a handler to throw: the issuer itself wants more scope than the token has. */
+  scopeRefusedUpstream(guard: Guard): ProblemError
+}
+
+/** One answer, ready but for the id of the request. */
+interface Answer {
+  readonly status: number
+  readonly challenge: string
+  readonly body: string
+}
+
+/**
+ * Builds the table "outcomes of a request": status, challenge (RFC 6750 section 3, RFC 9728 section 5.1) and problem
+ * (RFC 9457). Everything in an answer is fixed text or comes from the route, so each is written once and kept.
+ * @throws {TypeError} if the realm may not stand in a challenge
+ */
+export function createDenials({ realm = 'api', publicUrl }: DenialOptions): Denials {
+  if (!isChallengeText(realm)) {
+    throw new TypeError(
+      `realm: found ${JSON.stringify(realm)}, allowed: printable ASCII without quotes and backslashes`
+    )
+  }
+  const kept = new WeakMap<Guard, Map<string, Answer>>()
+
+  const answer = (
+    guard: Guard,
+    kind: ProblemKind,
+    detail: string,
+    error?: ChallengeParameters['error']
+  ): Answer => {
+    const answers = kept.get(guard) ?? new Map<string, Answer>()
+    kept.set(guard, answers)
+    const known = answers.get(detail)
+    if (known !== undefined) return known
+    const url = typeof publicUrl === 'function' ? publicUrl() : publicUrl
+    const challenge = formatChallenge({
+      realm,
+      error,
+      error_description: error === undefined ? undefined : detail,
+      scope: error === undefined || error === 'insufficient_scope' ? guard.scope : undefined,
+      resource_metadata: url === undefined ? undefined : metadataUrl(url)
+    })
+    const document = problemDocument(kind, { detail: `${detail}.` })
+    const made = { status: document.status, challenge, body: JSON.stringify(document) }
+    answers.set(detail, made)
+    return made
+  }
+
+  return {
+    noCredentials(request, reply, guard) {
+      request.log.info({ reason: 'no_credentials' }, 'request refused')
+      send(request, reply, answer(guard, 'authentication-required', howToAuthenticate))
+    },
+    invalidRequest(request, reply, guard, description) {
+      request.log.info({ reason: 'invalid_request' }, 'request refused')
+      send(request, reply, answer(guard, 'invalid-request', description, 'invalid_request'))
+    },
+    invalidToken(request, reply, guard, { reason, description }) {
+      request.log.info({ reason }, 'access token refused')
+      send(request, reply, answer(guard, 'invalid-token', description, 'invalid_token'))
+    },
+    insufficientScope(request, reply, guard, { issuer, subject, clientId }) {
+      const reason = 'insufficient_scope'
+      request.log.info({ reason, issuer, subject, clientId }, 'request refused')
+      send(request, reply, answer(guard, 'insufficient-scope', scopeNeeded, reason))
+    },
+    unavailable(request, reply, { issuer, retryAfterSeconds }) {
+      request.log.warn({ issuer, reason: 'issuer_unavailable' }, 'access token can not be judged')
+      const detail = 'The keys of the issuer can not be read; try again later.'
+      reply.header('retry-after', String(retryAfterSeconds))
+      sendProblem(
+        request,
+        reply,
+        503,
+        JSON.stringify(problemDocument('issuer-unavailable', { detail }))
+      )
+    },
+    tokenRefusedUpstream(guard) {
+      const detail = refusals.refused_by_issuer.description
+      const { challenge } = answer(guard, 'invalid-token', detail, 'invalid_token')
+      return new ProblemError('invalid-token', {
+        detail,
+        headers: { 'www-authenticate': challenge }
+      })
+    },
+    scopeRefusedUpstream(guard) {
+      const { challenge } = answer(guard, 'insufficient-scope', scopeNeeded, 'insufficient_scope')
+      const headers = { 'www-authenticate': challenge }
+      return new ProblemError('insufficient-scope', { detail: scopeNeeded, headers })
+    }
+  }
+}
+
+const howToAuthenticate =
+  'Send an access token in the Authorization field: Bearer, a space, the token'
+const scopeNeeded = 'The access token lacks a scope that this operation needs'
+
+function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status, challenge, body }: Answer
+): void {
+  reply.header('www-authenticate', challenge)
+  sendProblem(request, reply, status, body)
+}
+
+/** Adds `instance` to a written problem document, which saves writing it anew for every request. */
+function sendProblem(
+  { id }: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  document: string
+): void {
+  reply
+    .code(status)
+    .header('content-type', 'application/problem+json')
+    .header('cache-control', 'no-store')
+    .send(`${document.slice(0, -1)},"instance":${JSON.stringify(id)}}`)
+}

@@ -1,0 +1,206 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { KeySetStore } from '../src/issuer/key-set.ts'
+import {
+  createTrustedIssuers,
+  type IssuerOptions,
+  type TrustedIssuers
+} from '../src/issuer/trusted-issuer.ts'
+import {
+  ScopeRefusedError,
+  TokenRefusedError,
+  type UserInfoClaims
+} from '../src/issuer/userinfo.ts'
+import type { Observer } from '../src/observe/observer.ts'
+import { ProblemError } from '../src/http/problem.ts'
+import { findAuthorization, readAuthorization } from '../src/token/authorization.ts'
+import { allows, type Guard, type GuardDeclaration, parseGuard } from '../src/token/guard.ts'
+import type { Principal } from '../src/token/principal.ts'
+import { Refusal } from '../src/token/refusal.ts'
+import { createVerifier, IssuerUnavailable, type Verdict } from '../src/token/verifier.ts'
+import { createDenials, type Denials } from './denials.ts'
+import { createSignatureCheck } from './signature-check.ts'
+
+interface SharedOptions {
+  /** Name of the protection space in challenges. Default `api`. */
+  readonly realm?: string | undefined
+  /** URL of this API as clients see it: the RFC 9728 `resource`. Set, it puts `resource_metadata` into challenges. */
+  readonly publicUrl?: string | (() => string) | undefined
+  /** Keeps the last good key set of each issuer over restarts. Default: nothing is kept. */
+  readonly keySetStore?: KeySetStore | undefined
+}
+
+/** Options of the plugin: one issuer by itself, or a list of them. */
+export type LatchkeyOptions = SharedOptions &
+  (IssuerOptions | { readonly issuers: readonly IssuerOptions[] })
+
+/** What the plugin adds to the instance it is registered in. */
+export interface Latchkey {
+  /** The identifiers of the trusted issuers. */
+  readonly issuers: readonly string[]
+  /** The scopes that the guards of all routes name, sorted. */
+  scopes(): readonly string[]
+  /** Whether the keys of every issuer were read and can be used. */
+  isReady(): boolean
+  /**
+   * The UserInfo of the caller of a guarded request (OpenID Connect Core 1.0 section 5.3).
+   * @throws {ProblemError} if the issuer can not be asked or gives no usable answer
+   */
+  readUserInfo(request: FastifyRequest): Promise<UserInfoClaims>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    latchkey: Latchkey
+  }
+  interface FastifyRequest {
+    /** The verified caller. Present on guarded routes; null at run time where the route says `auth: false`. */
+    principal: Principal
+  }
+  interface FastifyContextConfig {
+    /** What the route demands: nothing said, any valid token; `false`, nothing at all. */
+    auth?: false | GuardDeclaration
+    [guardKey]?: Guard | null
+  }
+}
+
+/** Where the checked declaration of a route is kept; a public route has `null`. */
+const guardKey: unique symbol = Symbol('latchkey.guard')
+
+/**
+ * Guards every route of the context it is registered in with the access tokens of the trusted issuers: deny by
+ * default, by what `config.auth` of a route declares, before the body is read (RFC 6750, RFC 9068).
+ * @throws {TypeError} at registration, for a wrong option or a wrong `config.auth`
+ */
+async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise<void> {
+  if (app.hasRequestDecorator('principal')) {
+    throw new TypeError('latchkey: found a registration in this context or around it, allowed: one')
+  }
+  const issuers = createTrustedIssuers(issuersOf(options), {
+    prepare: createSignatureCheck,
+    observer: createLogObserver(app),
+    store: options.keySetStore
+  })
+  const denials = createDenials(options)
+  const scopes = new Set<string>()
+
+  app.decorateRequest('principal', null as unknown as Principal)
+  app.decorate('latchkey', createLatchkey(issuers, denials, scopes))
+  app.addHook('onRoute', (route) => {
+    const guard = parseGuard(route.config?.auth) ?? null
+    for (const scope of [...(guard?.scopes ?? []), ...(guard?.anyScope ?? [])]) scopes.add(scope)
+    route.config = { ...route.config, [guardKey]: guard }
+  })
+  app.addHook('onRequest', createGuardHook(issuers, denials))
+  app.addHook('onClose', async () => {
+    for (const { keySet } of issuers.values()) keySet.close()
+  })
+  await Promise.all([...issuers.values()].map(({ keySet }) => keySet.start()))
+}
+
+type GuardHook = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: (error?: Error) => void
+) => void
+
+function createGuardHook(issuers: TrustedIssuers, denials: Denials): GuardHook {
+  const verify = createVerifier(issuers)
+
+  const settle = (
+    guard: Guard,
+    verdict: Verdict,
+    ...[request, reply, done]: Parameters<GuardHook>
+  ): void => {
+    if (verdict instanceof IssuerUnavailable) return denials.unavailable(request, reply, verdict)
+    if (verdict instanceof Refusal) return denials.invalidToken(request, reply, guard, verdict)
+    if (!allows(guard, verdict)) return denials.insufficientScope(request, reply, guard, verdict)
+    request.principal = verdict
+    done()
+  }
+
+  return (request, reply, done) => {
+    const guard = guardOf(request)
+    if (guard === null) return done()
+    const credentials = readAuthorization(findAuthorization(request.raw.rawHeaders))
+    if (credentials.kind === 'none') return denials.noCredentials(request, reply, guard)
+    if (credentials.kind === 'invalid') {
+      return denials.invalidRequest(request, reply, guard, credentials.description)
+    }
+    if (hasTokenInQuery(request)) {
+      return denials.invalidRequest(
+        request,
+        reply,
+        guard,
+        'The request has more than one access token'
+      )
+    }
+    const verdict = verify(credentials.token)
+    if (!(verdict instanceof Promise)) return settle(guard, verdict, request, reply, done)
+    verdict.then((settled) => settle(guard, settled, request, reply, done)).catch(done)
+  }
+}
+
+/** Routes that were declared before the plugin are guarded as well: their declaration is read when they are used. */
+function guardOf(request: FastifyRequest): Guard | null {
+  if (request.is404) return null
+  const { config } = request.routeOptions
+  const guard = config[guardKey]
+  return guard === undefined ? (parseGuard(config.auth) ?? null) : guard
+}
+
+function hasTokenInQuery({ query }: FastifyRequest): boolean {
+  return typeof query === 'object' && query !== null && 'access_token' in query
+}
+
+function createLatchkey(
+  issuers: TrustedIssuers,
+  denials: Denials,
+  scopes: ReadonlySet<string>
+): Latchkey {
+  return {
+    issuers: Object.freeze([...issuers.keys()]),
+    scopes: () => [...scopes].sort(),
+    isReady: () => [...issuers.values()].every(({ keySet }) => keySet.isUsable),
+    readUserInfo: (request) => readUserInfo(request, issuers, denials)
+  }
+}
+
+async function readUserInfo(
+  request: FastifyRequest,
+  issuers: TrustedIssuers,
+  denials: Denials
+): Promise<UserInfoClaims> {
+  const { principal, raw } = request
+  const read = issuers.get(principal.issuer)?.readUserInfo
+  const credentials = readAuthorization(findAuthorization(raw.rawHeaders))
+  if (read === undefined || credentials.kind !== 'bearer') {
+    throw new ProblemError('not-implemented', {
+      detail: 'UserInfo is not offered for this issuer.'
+    })
+  }
+  try {
+    return await read(credentials.token, principal)
+  } catch (cause) {
+    const guard = guardOf(request)
+    if (guard === null) throw cause
+    if (cause instanceof TokenRefusedError) throw denials.tokenRefusedUpstream(guard)
+    if (cause instanceof ScopeRefusedError) throw denials.scopeRefusedUpstream(guard)
+    throw cause
+  }
+}
+
+function issuersOf(options: LatchkeyOptions): readonly IssuerOptions[] {
+  return 'issuers' in options ? options.issuers : [options]
+}
+
+function createLogObserver({ log }: FastifyInstance): Observer {
+  return {
+    keySetReplaced: (event) => log.info(event, 'key set replaced'),
+    keySkipped: (event) => log.warn(event, 'entry of the key set is not used'),
+    issuerTrouble: ({ issuer, doing, cause }) =>
+      log.warn({ issuer, doing, err: cause }, 'trouble with the issuer')
+  }
+}
+
+export default fp(latchkey, { name: 'latchkey', fastify: '5.x' })

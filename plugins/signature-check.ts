@@ -1,0 +1,60 @@
+import { type KeyObject, verify } from 'node:crypto'
+import fastifyJwt from '@fastify/jwt'
+import type { FastifyInstance } from 'fastify'
+import type { PublicKey, SignatureCheck } from '../src/issuer/signing-key.ts'
+import type { Algorithm } from '../src/token/algorithms.ts'
+
+/**
+ * Makes the signature check of one public key, on @fastify/jwt. Each key gets an instance of its own, because only a
+ * static secret is parsed once: with a key per call it is parsed for every token, which costs five times the signature.
+ * Claims are not its business: the policy has judged them before.
+ */
+export function createSignatureCheck({ keyObject, algorithms }: PublicKey): SignatureCheck {
+  const jwt = createJwt(keyObject, algorithms.filter(isKnownToFastJwt))
+  return (token, algorithm) => {
+    // fast-jwt knows this signature by its older name only (RFC 9864 section 2.2)
+    if (algorithm === 'Ed25519') return verifyEd25519(token, keyObject)
+    try {
+      jwt.verify(token)
+      return true
+    } catch {
+      // whatever it throws for a token that passed all other checks, the signature is not right
+      return false
+    }
+  }
+}
+
+type FastJwtAlgorithm = Exclude<Algorithm, 'Ed25519'>
+
+function isKnownToFastJwt(algorithm: Algorithm): algorithm is FastJwtAlgorithm {
+  return algorithm !== 'Ed25519'
+}
+
+/**
+ * An instance of @fastify/jwt without a server: keys come and go while the server runs, and plugins can only be
+ * registered before. It decorates what it is given and asks for nothing else.
+ */
+function createJwt(key: KeyObject, algorithms: FastJwtAlgorithm[]): FastifyInstance['jwt'] {
+  const host: { jwt?: FastifyInstance['jwt'] } & Record<string, unknown> = {
+    decorate: (name: string, value: unknown) => Object.assign(host, { [name]: value }),
+    decorateRequest: () => undefined,
+    decorateReply: () => undefined
+  }
+  const secret = { public: key.export({ type: 'spki', format: 'pem' }).toString() }
+  const verify = { algorithms, cache: false, ignoreExpiration: true, ignoreNotBefore: true }
+  let failure: Error | undefined
+  fastifyJwt(host as unknown as FastifyInstance, { secret, verify }, (error) => {
+    failure = error
+  })
+  if (failure !== undefined || host.jwt === undefined)
+    throw failure ?? new Error('@fastify/jwt did not register')
+  return host.jwt
+}
+
+const compactToken = /^([\w-]+\.[\w-]+)\.([\w-]+)$/
+
+function verifyEd25519(token: string, key: KeyObject): boolean {
+  const [, input, signature] = compactToken.exec(token) ?? []
+  if (input === undefined || signature === undefined) return false
+  return verify(null, Buffer.from(input), key, Buffer.from(signature, 'base64url'))
+}

@@ -1,0 +1,12 @@
+const wellKnown = '/.well-known/oauth-protected-resource'
+
+/** Path of the metadata of a protected resource: the suffix stands between host and path (RFC 9728 section 3.1). */
+export function metadataPath(resource: string): string {
+  const { pathname, search } = new URL(resource)
+  return wellKnown + (pathname === '/' ? '' : pathname) + search
+}
+
+/** URL of the metadata of a protected resource, an absolute URL (RFC 9728 section 3.1). */
+export function metadataUrl(resource: string): string {
+  return new URL(resource).origin + metadataPath(resource)
+}

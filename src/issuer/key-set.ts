@@ -1,0 +1,226 @@
+import type { Observer } from '../observe/observer.ts'
+import type { Algorithm } from '../token/algorithms.ts'
+import { type IssuerMetadata, parseMetadata } from './discovery.ts'
+import { IssuerFaultError } from './issuer-fault.ts'
+import { checkKeys, type KeySource } from './key-source.ts'
+import { createKeyStore, type KeyFinder } from './key-store.ts'
+import {
+  importJwk,
+  type SignatureCheckFactory,
+  type SigningKey,
+  UnusableKeyError
+} from './signing-key.ts'
+
+/** A key set as it is kept over restarts. */
+export interface KeySetSnapshot {
+  readonly jwks: unknown
+  readonly metadata: unknown
+  /** Milliseconds since the epoch. */
+  readonly fetchedAt: number
+}
+
+/** Keeps the last good key set of each issuer. */
+export interface KeySetStore {
+  load(issuer: string): Promise<KeySetSnapshot | undefined>
+  save(issuer: string, snapshot: KeySetSnapshot): Promise<void>
+}
+
+export interface KeySetOptions {
+  readonly issuer: string
+  readonly source: KeySource
+  readonly prepare: SignatureCheckFactory
+  readonly observer: Observer
+  readonly store?: KeySetStore | undefined
+  /** Milliseconds since the epoch. Default `Date.now`. */
+  readonly clock?: (() => number) | undefined
+}
+
+/** Milliseconds between two downloads that strangers can cause by unknown key ids. */
+const cooldown = 30_000
+/** Milliseconds for which known keys are served without a successful download. */
+const maxStaleness = 24 * 60 * 60 * 1000
+/** Milliseconds after which a set is downloaded again: unless the issuer says, and its bounds if it does. */
+const refreshInterval = { usual: 300_000, least: 30_000, most: 3_600_000 }
+/** Milliseconds between attempts while the issuer fails: doubled from the first on, up to the cap. */
+const retryInterval = { first: 1000, withoutKeys: 5000, withKeys: 30_000 }
+
+/**
+ * The keys of one issuer over time. Whole sets are downloaded, one download at a time: at start, before they age,
+ * and once per cool-down for an unknown key id. A new set replaces the old one at once; through an outage the last
+ * good one is served for a day, also after a restart.
+ */
+export class KeySet {
+  readonly #options: KeySetOptions
+  readonly #clock: () => number
+  #find: KeyFinder
+  #keys: ReadonlyMap<string, SigningKey> = new Map()
+  #metadata: IssuerMetadata | undefined
+  /** Milliseconds since the epoch; 0 before the first good set. */
+  #fetchedAt = 0
+  #download: Promise<void> | undefined
+  #failures = 0
+  #askedForUnknownKeyAt = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | undefined
+  #nextAttemptAt = 0
+  #closed = false
+
+  constructor(options: KeySetOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? Date.now
+    this.#find = () => undefined
+  }
+
+  /** The issuer's metadata as of the last good download; undefined before it. */
+  get metadata(): IssuerMetadata | undefined {
+    return this.#metadata
+  }
+
+  /** Whether keys of the issuer were read and may still be used. */
+  get isUsable(): boolean {
+    return this.#keys.size > 0 && this.#clock() < this.#fetchedAt + maxStaleness
+  }
+
+  /** Whether the last download failed, so that an unknown key id may be the issuer's newest. */
+  get isFailing(): boolean {
+    return this.#failures > 0 || !this.isUsable
+  }
+
+  /** Whole seconds until the issuer is asked again, at least 1. */
+  get retryAfterSeconds(): number {
+    return Math.max(1, Math.ceil((this.#nextAttemptAt - this.#clock()) / 1000))
+  }
+
+  /** Takes up the kept set, if there is one, and starts the first download without waiting for it. */
+  async start(): Promise<void> {
+    await this.#restore()
+    void this.#refresh()
+  }
+
+  /** Stops downloading. */
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+  }
+
+  /** The key that fits algorithm and key id, if it is known and still counts. */
+  find(algorithm: Algorithm, keyId: string | undefined): SigningKey | undefined {
+    const key = this.#find(algorithm, keyId)
+    return key !== undefined && this.#clock() < key.validUntil ? key : undefined
+  }
+
+  /**
+   * What to wait for before an unknown key is final: the download that runs, or a new one if the cool-down allows it.
+   * Counted whether it succeeds or fails, so that random key ids can not make us fetch without end (META-6).
+   */
+  refreshForUnknownKey(): Promise<void> | undefined {
+    if (this.#download !== undefined) return this.#download
+    const now = this.#clock()
+    if (this.#closed || now - this.#askedForUnknownKeyAt < cooldown) return undefined
+    this.#askedForUnknownKeyAt = now
+    return this.#refresh()
+  }
+
+  async #restore(): Promise<void> {
+    const { issuer, store, observer } = this.#options
+    try {
+      const snapshot = await store?.load(issuer)
+      if (snapshot === undefined) return
+      const metadata = parseMetadata(snapshot.metadata as Record<string, unknown>, issuer)
+      this.#use(checkKeys(snapshot.jwks), metadata, Math.min(snapshot.fetchedAt, this.#clock()))
+    } catch (cause) {
+      observer.issuerTrouble({ issuer, doing: 'restoring the kept key set', cause })
+    }
+  }
+
+  /** Never rejects: a failure is counted, reported and tried again. */
+  #refresh(): Promise<void> {
+    this.#download ??= this.#downloadOnce().finally(() => {
+      this.#download = undefined
+    })
+    return this.#download
+  }
+
+  async #downloadOnce(): Promise<void> {
+    const { issuer, source, observer } = this.#options
+    clearTimeout(this.#timer)
+    const now = this.#clock()
+    try {
+      const { jwks, metadata, maxAge } = await source(now)
+      this.#use(jwks, metadata, now)
+      this.#failures = 0
+      this.#schedule(freshness(maxAge))
+      void this.#keep({ jwks, metadata, fetchedAt: now })
+    } catch (cause) {
+      this.#failures++
+      this.#schedule(this.#backOff())
+      observer.issuerTrouble({ issuer, doing: 'downloading the key set', cause })
+    }
+  }
+
+  #use(jwks: readonly unknown[], metadata: IssuerMetadata, fetchedAt: number): void {
+    const { issuer, observer } = this.#options
+    const keys = this.#prepareAll(jwks)
+    // an empty set is an outage, not a withdrawal: it would lock everybody out
+    if (keys.size === 0) throw new IssuerFaultError('the key set', 'has no usable key')
+    for (const [text, key] of this.#keys) if (!keys.has(text)) key.validUntil = 0
+    for (const key of keys.values()) key.validUntil = fetchedAt + maxStaleness
+    this.#keys = keys
+    this.#find = createKeyStore(issuer, [...keys.values()])
+    this.#metadata = metadata
+    this.#fetchedAt = fetchedAt
+    observer.keySetReplaced({ issuer, keys: keys.size })
+  }
+
+  /** Keys that were in the set before stay the same objects, so that tokens they verified stay verified. */
+  #prepareAll(jwks: readonly unknown[]): Map<string, SigningKey> {
+    const { issuer, observer } = this.#options
+    const keys = new Map<string, SigningKey>()
+    for (const jwk of jwks) {
+      const text = JSON.stringify(jwk)
+      try {
+        keys.set(text, this.#keys.get(text) ?? this.#prepare(jwk))
+      } catch (cause) {
+        if (!(cause instanceof UnusableKeyError)) throw cause
+        observer.keySkipped({ issuer, keyId: keyIdOf(jwk), fault: cause.message })
+      }
+    }
+    return keys
+  }
+
+  #prepare(jwk: unknown): SigningKey {
+    const key = importJwk(jwk)
+    const { keyId, algorithms } = key
+    return { keyId, algorithms, verify: this.#options.prepare(key), validUntil: 0 }
+  }
+
+  #schedule(delay: number): void {
+    if (this.#closed) return
+    this.#nextAttemptAt = this.#clock() + delay
+    this.#timer = setTimeout(() => void this.#refresh(), delay)
+    this.#timer.unref()
+  }
+
+  #backOff(): number {
+    const most = this.isUsable ? retryInterval.withKeys : retryInterval.withoutKeys
+    return Math.min(retryInterval.first * 2 ** (this.#failures - 1), most)
+  }
+
+  async #keep(snapshot: KeySetSnapshot): Promise<void> {
+    const { issuer, store, observer } = this.#options
+    try {
+      await store?.save(issuer, snapshot)
+    } catch (cause) {
+      observer.issuerTrouble({ issuer, doing: 'keeping the key set', cause })
+    }
+  }
+}
+
+function freshness(maxAge: number | undefined): number {
+  const { usual, least, most } = refreshInterval
+  return maxAge === undefined ? usual : Math.min(Math.max(maxAge * 1000, least), most)
+}
+
+function keyIdOf(jwk: unknown): string | undefined {
+  const keyId = (jwk as { kid?: unknown } | null)?.kid
+  return typeof keyId === 'string' ? keyId.slice(0, 256) : undefined
+}

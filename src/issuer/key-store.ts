@@ -1,0 +1,53 @@
+import buildGetJwks from 'get-jwks'
+import type { Algorithm } from '../token/algorithms.ts'
+import type { SigningKey } from './signing-key.ts'
+
+/** Entries of a key set that are looked at; a larger set is refused. */
+export const maxKeys = 100
+
+/** Finds the only key of a set that fits; undefined if there is none, or if several fit. */
+export type KeyFinder = (algorithm: Algorithm, keyId: string | undefined) => SigningKey | undefined
+
+/** What a token without a key id is looked up by; a real key id is never empty. */
+const withoutKeyId = ''
+
+/**
+ * Gives a whole key set to get-jwks, which keeps and finds the keys (RFC 7517 section 4.5: by kid, told apart by
+ * alg). It never downloads: its own downloads have no limit in time, size or number. Each set gets a store of its own,
+ * so that nothing of a withdrawn key survives in its caches.
+ */
+export function createKeyStore(issuer: string, keys: readonly SigningKey[]): KeyFinder {
+  // a key is listed by each algorithm it may verify, of which RSA has six, with and without its id
+  const { cache, generateCacheKey } = buildGetJwks({
+    issuersWhitelist: [issuer],
+    max: maxKeys * 12,
+    ttl: Number.MAX_SAFE_INTEGER
+  })
+  const nameOf = (algorithm: string, keyId: string): string =>
+    generateCacheKey(algorithm, keyId, issuer)
+
+  for (const { algorithm, keyId, key } of unambiguous(keys)) {
+    cache.set(nameOf(algorithm, keyId), { domain: issuer, alg: algorithm, kid: keyId, key })
+  }
+  return (algorithm, keyId) => cache.get(nameOf(algorithm, keyId ?? withoutKeyId))?.['key']
+}
+
+interface Listing {
+  readonly algorithm: Algorithm
+  readonly keyId: string
+  readonly key: SigningKey
+}
+
+function unambiguous(keys: readonly SigningKey[]): Listing[] {
+  const listings = keys.flatMap(listingsOf)
+  return listings.filter((one) => listings.every((other) => other === one || !sameName(one, other)))
+}
+
+function sameName(one: Listing, other: Listing): boolean {
+  return one.algorithm === other.algorithm && one.keyId === other.keyId
+}
+
+function listingsOf(key: SigningKey): Listing[] {
+  const keyIds = key.keyId === undefined ? [withoutKeyId] : [key.keyId, withoutKeyId]
+  return key.algorithms.flatMap((algorithm) => keyIds.map((keyId) => ({ algorithm, keyId, key })))
+}

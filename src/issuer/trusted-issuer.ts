@@ -1,0 +1,133 @@
+import { silentObserver, type Observer } from '../observe/observer.ts'
+import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
+import type { TokenPolicy } from '../token/policy.ts'
+import { normalizedType } from '../token/token-type.ts'
+import { type BoundedFetchOptions, createBoundedFetch, isLoopbackHost } from './bounded-fetch.ts'
+import { KeySet, type KeySetStore } from './key-set.ts'
+import { createKeySource } from './key-source.ts'
+import type { SignatureCheckFactory } from './signing-key.ts'
+import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
+
+/** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
+export interface IssuerOptions {
+  /** The issuer's identifier, compared with `iss` byte by byte. An https URL; http on loopback only. */
+  readonly issuer: string
+  /** The audience, or audiences, that this API answers to. */
+  readonly audience: string | readonly string[]
+  /** Accepted signature algorithms. Default: all supported ones, which are all asymmetric. */
+  readonly algorithms?: readonly Algorithm[] | undefined
+  /** Accepted `typ` headers. Default `at+jwt` and `JWT`; RFC 9068 alone wants `at+jwt`. */
+  readonly typ?: readonly string[] | undefined
+  /** Seconds by which the clocks of issuer and API may differ, 0 to 300. Default 5. */
+  readonly clockTolerance?: number | undefined
+  /** Whether `/me` asks the issuer's UserInfo with the caller's token. Default `forward`. */
+  readonly userinfo?: 'forward' | 'off' | undefined
+}
+
+/** What all issuers of one API share. */
+export interface TrustDependencies {
+  readonly prepare: SignatureCheckFactory
+  readonly observer?: Observer | undefined
+  readonly store?: KeySetStore | undefined
+  /** Milliseconds since the epoch. Default `Date.now`. */
+  readonly clock?: (() => number) | undefined
+  readonly fetch?: BoundedFetchOptions | undefined
+}
+
+/** An issuer whose tokens are accepted: what they must look like, its keys, and its UserInfo. */
+export interface TrustedIssuer {
+  readonly policy: TokenPolicy
+  readonly keySet: KeySet
+  /** undefined if UserInfo is off for this issuer. */
+  readonly readUserInfo: UserInfoReader | undefined
+}
+
+/** The trusted issuers by their exact identifier. */
+export type TrustedIssuers = ReadonlyMap<string, TrustedIssuer>
+
+/**
+ * Builds the fixed map of issuers; nothing is fetched.
+ * @throws {TypeError} that names the option, what was found and what is allowed
+ */
+export function createTrustedIssuers(
+  issuers: readonly IssuerOptions[],
+  dependencies: TrustDependencies
+): TrustedIssuers {
+  if (issuers.length === 0)
+    throw new TypeError('issuers: found an empty list, allowed: at least one issuer')
+  const trusted = new Map<string, TrustedIssuer>()
+  for (const options of issuers) {
+    const policy = createPolicy(options)
+    if (trusted.has(policy.issuer)) throw new TypeError(`issuers: ${policy.issuer} is listed twice`)
+    trusted.set(policy.issuer, createTrustedIssuer(policy, options, dependencies))
+  }
+  return trusted
+}
+
+function createTrustedIssuer(
+  policy: TokenPolicy,
+  { userinfo = 'forward' }: IssuerOptions,
+  { prepare, observer = silentObserver, store, clock, fetch: fetchOptions }: TrustDependencies
+): TrustedIssuer {
+  const { issuer } = policy
+  const fetch = createBoundedFetch(issuer, fetchOptions)
+  const source = createKeySource(issuer, fetch, observer)
+  const keySet = new KeySet({ issuer, source, prepare, observer, store, clock })
+  const readUserInfo =
+    userinfo === 'off' ? undefined : createUserInfoReader({ keySet, fetch, clock })
+  return { policy, keySet, readUserInfo }
+}
+
+function createPolicy(options: IssuerOptions): TokenPolicy {
+  const { issuer, audience, algorithms = supportedAlgorithms, typ = ['at+jwt', 'JWT'] } = options
+  const { clockTolerance = 5, userinfo } = options
+  checkIssuer(issuer)
+  const audiences = typeof audience === 'string' ? [audience] : audience
+  checkTexts('audience', audiences)
+  checkTexts('typ', typ)
+  checkTexts('algorithms', algorithms, supportedAlgorithms)
+  check(
+    userinfo === undefined || userinfo === 'forward' || userinfo === 'off',
+    'userinfo',
+    userinfo,
+    'forward or off'
+  )
+  const isTolerance =
+    Number.isFinite(clockTolerance) && clockTolerance >= 0 && clockTolerance <= 300
+  check(isTolerance, 'clockTolerance', clockTolerance, '0 to 300 seconds')
+  return {
+    issuer,
+    audiences: new Set(audiences),
+    algorithms: new Set(algorithms),
+    types: new Set(typ.map(normalizedType)),
+    clockTolerance
+  }
+}
+
+function checkIssuer(issuer: unknown): asserts issuer is string {
+  const allowed = 'an https URL without query and fragment (http on loopback only)'
+  check(typeof issuer === 'string' && URL.canParse(issuer), 'issuer', issuer, allowed)
+  const { protocol, hostname, search, hash, username } = new URL(issuer)
+  const secure = protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname))
+  const plain = search === '' && hash === '' && username === '' && !/[?#]/.test(issuer)
+  check(secure && plain, 'issuer', issuer, allowed)
+}
+
+function checkTexts(name: string, values: unknown, allowed?: readonly string[]): void {
+  const expected =
+    allowed === undefined ? 'one or more non-empty strings' : `one or more of ${allowed.join(', ')}`
+  const isList = Array.isArray(values) && values.length > 0
+  const fits = (value: unknown) =>
+    typeof value === 'string' && value !== '' && (allowed?.includes(value) ?? true)
+  check(isList && values.every(fits), name, values, expected)
+}
+
+function check(
+  condition: boolean,
+  name: string,
+  found: unknown,
+  allowed: string
+): asserts condition {
+  if (!condition)
+    throw new TypeError(`${name}: found ${JSON.stringify(found)}, allowed: ${allowed}`)
+}

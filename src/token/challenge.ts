@@ -1,0 +1,34 @@
+/** Parameters of a Bearer challenge (RFC 6750 section 3, RFC 9728 section 5.1), in the order they are written. */
+export interface ChallengeParameters {
+  readonly realm: string
+  readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope' | undefined
+  readonly error_description?: string | undefined
+  /** Scopes, split by one space. */
+  readonly scope?: string | undefined
+  /** URL of the protected resource metadata. */
+  readonly resource_metadata?: string | undefined
+}
+
+/** Text that may stand in every parameter of a challenge (RFC 6750 section 3): no quote, no backslash, no control. */
+const safeText = /^[\x20-\x21\x23-\x5B\x5D-\x7E]+$/
+
+/** Whether a text may be sent in a challenge. */
+export function isChallengeText(text: unknown): text is string {
+  return typeof text === 'string' && safeText.test(text)
+}
+
+/**
+ * Writes the value of a WWW-Authenticate field. Parameters without a value are left out.
+ * @throws {TypeError} if a value could break out of its quotes: none of them ever comes from a request
+ */
+export function formatChallenge(parameters: ChallengeParameters): string {
+  const { realm, error, error_description, scope, resource_metadata } = parameters
+  const written = Object.entries({ realm, error, error_description, scope, resource_metadata })
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => {
+      if (!isChallengeText(value))
+        throw new TypeError(`${name}: ${JSON.stringify(value)} may not stand in a challenge`)
+      return `${name}="${value}"`
+    })
+  return `Bearer ${written.join(', ')}`
+}

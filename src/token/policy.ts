@@ -1,0 +1,89 @@
+import type { Algorithm } from './algorithms.ts'
+import type { AcceptedClaims } from './principal.ts'
+import { type Refusal, refusals } from './refusal.ts'
+import { isOtherKind } from './token-type.ts'
+import type { UnverifiedClaims, UnverifiedHeader } from './unverified.ts'
+
+/** What the tokens of one issuer must look like. */
+export interface TokenPolicy {
+  readonly issuer: string
+  /** The audiences this API answers to; a token must name one of them exactly. */
+  readonly audiences: ReadonlySet<string>
+  readonly algorithms: ReadonlySet<Algorithm>
+  /** Accepted `typ` headers, normalized. */
+  readonly types: ReadonlySet<string>
+  /** Seconds by which the clocks of issuer and API may differ. */
+  readonly clockTolerance: number
+}
+
+/** The last second a Date can hold: times beyond it are a defect of the token. */
+const maxSeconds = 8.64e12
+
+/**
+ * Judges the header of a token against the policy of its issuer (RFC 7515 section 5.2, RFC 9068 section 4).
+ * @returns the first refusal, or undefined
+ */
+export function judgeHeader(header: UnverifiedHeader, policy: TokenPolicy): Refusal | undefined {
+  if (!policy.algorithms.has(header.algorithm)) return refusals.unsupported_algorithm
+  if (!policy.types.has(header.type)) return refusals.wrong_type
+  return undefined
+}
+
+/**
+ * Judges the claims of an access token (RFC 7519 section 4.1, RFC 9068 section 4). All comparisons are exact.
+ * Looks at neither signature nor scope; run it first, so that late and alien tokens never cost cryptography.
+ * @param now seconds since the epoch
+ * @returns the first refusal, or undefined: then the claims are {@link AcceptedClaims}
+ */
+export function judgeClaims(
+  claims: UnverifiedClaims,
+  policy: TokenPolicy,
+  now: number
+): Refusal | undefined {
+  if (claims['iss'] !== policy.issuer) return refusals.untrusted_issuer
+  if (typeof claims['sub'] !== 'string' || claims['sub'] === '') return refusals.invalid_claims
+  return (
+    judgeTimes(claims, policy.clockTolerance, now) ??
+    judgeAudience(claims['aud'], policy.audiences) ??
+    (isOtherKind(claims) ? refusals.wrong_type : undefined) ??
+    judgeConfirmation(claims['cnf'])
+  )
+}
+
+/** Says of claims without a refusal what the policy has checked. */
+export function accepted(claims: UnverifiedClaims): AcceptedClaims {
+  return claims as AcceptedClaims
+}
+
+function judgeTimes(
+  { exp, nbf, iat }: UnverifiedClaims,
+  tolerance: number,
+  now: number
+): Refusal | undefined {
+  if (!isTime(exp)) return refusals.invalid_claims
+  if (nbf !== undefined && !isTime(nbf)) return refusals.invalid_claims
+  if (iat !== undefined && !isTime(iat)) return refusals.invalid_claims
+  if (exp + tolerance <= now) return refusals.expired
+  if (nbf !== undefined && nbf - tolerance > now) return refusals.not_yet_valid
+  if (iat !== undefined && iat - tolerance > now) return refusals.not_yet_valid
+  return undefined
+}
+
+function judgeAudience(aud: unknown, ours: ReadonlySet<string>): Refusal | undefined {
+  if (typeof aud === 'string') return ours.has(aud) ? undefined : refusals.wrong_audience
+  if (!Array.isArray(aud) || !aud.every((entry) => typeof entry === 'string')) {
+    return refusals.invalid_claims
+  }
+  return aud.some((entry) => ours.has(entry)) ? undefined : refusals.wrong_audience
+}
+
+/** A token bound to a key or certificate must not be usable by whoever holds it (RFC 9449 7.2, RFC 8705 3). */
+function judgeConfirmation(cnf: unknown): Refusal | undefined {
+  if (cnf === undefined) return undefined
+  if (typeof cnf !== 'object' || cnf === null || Array.isArray(cnf)) return refusals.invalid_claims
+  return 'jkt' in cnf || 'x5t#S256' in cnf ? refusals.sender_constrained : undefined
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= maxSeconds
+}

@@ -1,0 +1,43 @@
+/** A media type of a `typ` or `cty` header for comparison: lower case, without `application/` (RFC 7515 4.1.9). */
+export function normalizedType(value: string): string {
+  const type = value.toLowerCase()
+  const short = type.startsWith('application/') ? type.slice(12) : type
+  return short.includes('/') ? type : short
+}
+
+/** Claims that only other kinds of JWT have: ID token, logout token or security event, introspection response. */
+const foreignClaims = [
+  'nonce',
+  'at_hash',
+  'c_hash',
+  's_hash',
+  'events',
+  'token_introspection'
+] as const
+
+/** Keycloak names the kind of its tokens in a claim; its access tokens say `Bearer`. */
+const foreignPayloadTypes: ReadonlySet<unknown> = new Set(['ID', 'Refresh', 'Offline', 'Logout'])
+
+/**
+ * Whether claims mark another kind of JWT than an access token (RFC 8725 sections 3.11 and 3.12). The type header
+ * tells little, since many issuers send `JWT` for everything and sign everything with one key.
+ */
+export function isOtherKind(claims: Readonly<Record<string, unknown>>): boolean {
+  for (const name of foreignClaims) if (claims[name] !== undefined) return true
+  if (foreignPayloadTypes.has(claims['typ'])) return true
+  if (claims['token_use'] !== undefined && claims['token_use'] !== 'access') return true
+  return isAudienceOfItself(claims)
+}
+
+/** An ID token is addressed to the client that asked for it and grants nothing. */
+function isAudienceOfItself({
+  azp,
+  aud,
+  scope,
+  scp,
+  roles
+}: Readonly<Record<string, unknown>>): boolean {
+  if (azp === undefined || scope !== undefined || scp !== undefined || roles !== undefined)
+    return false
+  return aud === azp || (Array.isArray(aud) && aud.length === 1 && aud[0] === azp)
+}

@@ -1,0 +1,89 @@
+import { isUtf8 } from 'node:buffer'
+import { isAlgorithm, type Algorithm } from './algorithms.ts'
+import { type Refusal, refusals } from './refusal.ts'
+import { normalizedType } from './token-type.ts'
+
+/** Longest token that is looked at, in characters; Node itself accepts 16 KiB of header fields in all. */
+export const maxTokenLength = 16_384
+
+/** Longest key id that is looked at, in characters. */
+export const maxKeyIdLength = 256
+
+/** The protected header of an access token, checked for form. Nothing in it is to be believed yet. */
+export interface UnverifiedHeader {
+  readonly algorithm: Algorithm
+  readonly keyId: string | undefined
+  /** The `typ` in lower case and without `application/`. */
+  readonly type: string
+}
+
+/** Claims whose signature was not checked yet. */
+export type UnverifiedClaims = Readonly<Record<string, unknown>>
+
+/** Where the three parts of a compact JWS meet. */
+export interface Segments {
+  readonly header: string
+  readonly claims: string
+}
+
+const scratch = Buffer.allocUnsafeSlow(maxTokenLength)
+
+/**
+ * Cuts a compact JWS (RFC 7515 section 7.1) into its encoded header and claims.
+ * Does not check the alphabet: every part is checked before anything of the token is accepted.
+ */
+export function splitToken(token: string): Segments | Refusal {
+  if (token.length > maxTokenLength) return refusals.too_large
+  const first = token.indexOf('.')
+  const second = token.indexOf('.', first + 1)
+  if (first < 1 || second <= first + 1 || token.indexOf('.', second + 1) !== -1) {
+    return refusals.malformed
+  }
+  return { header: token.slice(0, first), claims: token.slice(first + 1, second) }
+}
+
+/**
+ * Decodes and checks a protected header (RFC 7515 section 4): algorithm, key id, type; no critical or `b64`
+ * extension (RFC 7797 section 7) and no nested token (RFC 7519 section 5.2). Header keys are never read.
+ */
+export function decodeHeader(segment: string): UnverifiedHeader | Refusal {
+  const header = decodeObject(segment)
+  if (header === undefined) return refusals.malformed
+  const { alg, kid, typ, cty } = header
+  if (!isAlgorithm(alg)) return refusals.unsupported_algorithm
+  if ('crit' in header || 'b64' in header) return refusals.unsupported_header
+  if (kid !== undefined && !isKeyId(kid)) return refusals.invalid_key_id
+  if (typeof typ !== 'string') return refusals.wrong_type
+  if (typeof cty === 'string' && normalizedType(cty) === 'jwt') return refusals.wrong_type
+  return { algorithm: alg, keyId: kid, type: normalizedType(typ) }
+}
+
+/** Decodes the claims: a UTF-8 JSON object (RFC 7519 section 7.2). */
+export function decodeClaims(segment: string): UnverifiedClaims | Refusal {
+  return decodeObject(segment) ?? refusals.malformed
+}
+
+/** Whether a value can name a key: text of 1 to 256 characters without lone surrogates. */
+export function isKeyId(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= maxKeyIdLength &&
+    !/\p{Surrogate}/u.test(value)
+  )
+}
+
+function decodeObject(segment: string): Record<string, unknown> | undefined {
+  const length = scratch.write(segment, 0, 'base64url')
+  if (!isUtf8(scratch.subarray(0, length))) return undefined
+  try {
+    const value: unknown = JSON.parse(scratch.toString('utf8', 0, length))
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,151 @@
+import type { SigningKey } from '../issuer/signing-key.ts'
+import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
+import { accepted, judgeClaims, judgeHeader } from './policy.ts'
+import { createPrincipal, type Principal } from './principal.ts'
+import { Refusal, refusals } from './refusal.ts'
+import {
+  decodeClaims,
+  decodeHeader,
+  splitToken,
+  type UnverifiedClaims,
+  type UnverifiedHeader
+} from './unverified.ts'
+import { VerifiedTokens } from './verified-tokens.ts'
+
+/** The verdict "can not be judged now": the key is unknown and the issuer can not be asked for it. */
+export class IssuerUnavailable {
+  readonly issuer: string
+  /** Whole seconds after which another try makes sense. */
+  readonly retryAfterSeconds: number
+
+  constructor(issuer: string, retryAfterSeconds: number) {
+    this.issuer = issuer
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** What becomes of a token. */
+export type Verdict = Principal | Refusal | IssuerUnavailable
+
+/** Judges access tokens. Answers at once, but for the first tokens of a key that has to be fetched. */
+export type Verifier = (token: string) => Verdict | Promise<Verdict>
+
+/** A header that led to a key, so that the next token with it need not be decoded or looked up. */
+interface KnownHeader {
+  readonly header: UnverifiedHeader
+  readonly issuer: TrustedIssuer
+  readonly key: SigningKey
+}
+
+const maxKnownHeaders = 1000
+
+/**
+ * Makes the verifier of an API: known tokens first; then form, issuer, claims, and only then cryptography (RFC 9068
+ * section 4). The issuer is chosen by exact `iss` before anything is fetched, and only its own keys can verify.
+ * @param clock milliseconds since the epoch
+ */
+export function createVerifier(issuers: TrustedIssuers, clock: () => number = Date.now): Verifier {
+  const verified = new VerifiedTokens()
+  const known = new Map<string, KnownHeader>()
+
+  const accept = (
+    token: string,
+    claims: UnverifiedClaims,
+    { header, issuer, key }: KnownHeader
+  ): Verdict => {
+    if (!key.verify(token, header.algorithm)) return refusals.bad_signature
+    const principal = createPrincipal(accepted(claims))
+    const expiresAt = (principal.expiresAt + issuer.policy.clockTolerance) * 1000
+    verified.remember(token, principal, expiresAt, key)
+    return principal
+  }
+
+  const judgeKnown = (
+    token: string,
+    claims: UnverifiedClaims,
+    found: KnownHeader,
+    now: number
+  ): Verdict => judgeClaims(claims, found.issuer.policy, now / 1000) ?? accept(token, claims, found)
+
+  const judgeNew = (
+    token: string,
+    headerSegment: string,
+    claims: UnverifiedClaims,
+    now: number
+  ) => {
+    const header = decodeHeader(headerSegment)
+    if (header instanceof Refusal) return header
+    const issuer = issuers.get(claims['iss'] as string)
+    if (issuer === undefined) return refusals.untrusted_issuer
+    const refusal =
+      judgeHeader(header, issuer.policy) ?? judgeClaims(claims, issuer.policy, now / 1000)
+    if (refusal !== undefined) return refusal
+    const withKey = (key: SigningKey): Verdict => {
+      const found = { header, issuer, key }
+      if (known.size >= maxKnownHeaders) known.clear()
+      known.set(headerSegment, found)
+      return accept(token, claims, found)
+    }
+    const key = issuer.keySet.find(header.algorithm, header.keyId)
+    return key === undefined ? awaitKey(header, issuer, withKey) : withKey(key)
+  }
+
+  return (token) => {
+    const now = clock()
+    const principal = verified.find(token, now)
+    if (principal !== undefined) return principal
+    const segments = splitToken(token)
+    if (segments instanceof Refusal) return segments
+    const claims = decodeClaims(segments.claims)
+    if (claims instanceof Refusal) return claims
+    const found = known.get(segments.header)
+    const isCurrent =
+      found !== undefined &&
+      now < found.key.validUntil &&
+      claims['iss'] === found.issuer.policy.issuer
+    return isCurrent
+      ? judgeKnown(token, claims, found, now)
+      : judgeNew(token, segments.header, claims, now)
+  }
+}
+
+/** Milliseconds a request may wait for an issuer. */
+const longestWait = 9000
+
+function awaitKey(
+  header: UnverifiedHeader,
+  issuer: TrustedIssuer,
+  withKey: (key: SigningKey) => Verdict
+): Verdict | Promise<Verdict> {
+  const refresh = issuer.keySet.refreshForUnknownKey()
+  if (refresh === undefined) return withoutKey(issuer)
+  return Promise.race([keyAfterRefresh(header, issuer, refresh), deadline()]).then((key) =>
+    key === undefined ? withoutKey(issuer) : withKey(key)
+  )
+}
+
+/** Waits for the downloads that an unknown key may cause: one that runs already, then one of its own. */
+async function keyAfterRefresh(
+  { algorithm, keyId }: UnverifiedHeader,
+  { keySet }: TrustedIssuer,
+  refresh: Promise<void>
+): Promise<SigningKey | undefined> {
+  await refresh
+  const key = keySet.find(algorithm, keyId)
+  if (key !== undefined) return key
+  await keySet.refreshForUnknownKey()
+  return keySet.find(algorithm, keyId)
+}
+
+function deadline(): Promise<undefined> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(undefined), longestWait).unref()
+  })
+}
+
+/** A key that a healthy issuer does not have is the token's fault; during an outage nobody can tell. */
+function withoutKey({ policy, keySet }: TrustedIssuer): Verdict {
+  return keySet.isFailing
+    ? new IssuerUnavailable(policy.issuer, keySet.retryAfterSeconds)
+    : refusals.unknown_key
+}
