@@ -1,0 +1,150 @@
+import type { TSchema } from 'typebox'
+import { Pointer, Value } from 'typebox/value'
+import { readEnvironment, readTextFile } from './environment.ts'
+import type { Environment, GivenSettings } from './environment.ts'
+import { ConfigError } from './error.ts'
+import { Config } from './schema.ts'
+import { unknownSetting } from './suggestion.ts'
+
+/**
+ * The service's settings from its environment and, if `LATCHKEY_CONFIG` names one, a JSON file.
+ * A variable wins over the file. Pure over its arguments: `readFile` is asked only for files that variables name.
+ * @throws {ConfigError} for the first setting that is unknown, missing or bad
+ */
+export function loadConfig(env: Environment, readFile: (path: string) => string): Config {
+  const given = readEnvironment(env, readFile)
+  const file = readConfigFile(env['LATCHKEY_CONFIG'], readFile)
+  refuseTwoSourcesOfIssuers(file, given)
+  const config = judge({ ...file, ...given.settings }, given.variables)
+  refuseRepeatedIssuers(config)
+  refuseDevelopmentIssuer(config, env['NODE_ENV'])
+  return config
+}
+
+function readConfigFile(
+  path: string | undefined,
+  readFile: (path: string) => string
+): Record<string, unknown> {
+  if (path === undefined) return {}
+  const text = readTextFile('LATCHKEY_CONFIG', path, readFile)
+  const content = parseJson(text)
+  if (content === null || typeof content !== 'object' || Array.isArray(content))
+    throw new ConfigError(
+      'LATCHKEY_CONFIG',
+      `${JSON.stringify(path)}, which holds no JSON object`,
+      'a JSON object'
+    )
+  return content as Record<string, unknown>
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function judge(settings: Record<string, unknown>, variables: GivenSettings['variables']): Config {
+  const complete = Value.Default(Config, settings)
+  const [fault] = Value.Errors(Config, complete)
+  if (fault === undefined) return complete as Config
+  const missing =
+    'requiredProperties' in fault.params ? fault.params.requiredProperties[0] : undefined
+  const pointer = missing === undefined ? fault.instancePath : `${fault.instancePath}/${missing}`
+  throw faultAt(pointer, complete, variables)
+}
+
+function faultAt(
+  pointer: string,
+  settings: unknown,
+  variables: GivenSettings['variables']
+): ConfigError {
+  const { schema, parent } = schemaAt(pointer)
+  const setting = nameOf(pointer, variables)
+  if (schema === undefined)
+    return unknownSetting(pointer.split('/').at(-1) ?? '', Object.keys(parent), setting)
+  return new ConfigError(
+    setting,
+    describeFound(pointer, Pointer.Get(settings, pointer)),
+    schema.description ?? ''
+  )
+}
+
+interface DescribedSchema {
+  readonly description?: string
+  readonly properties?: Record<string, DescribedSchema>
+  readonly items?: DescribedSchema
+}
+
+/** The schema of a member, and the members beside it; no schema where none is known. */
+function schemaAt(pointer: string) {
+  let schema: DescribedSchema | undefined = Config as TSchema
+  let parent: Record<string, DescribedSchema> = {}
+  for (const token of pointer.split('/').slice(1)) {
+    parent = schema.properties ?? {}
+    const next: DescribedSchema | undefined = schema.items ?? ownMember(parent, token)
+    // An entry of a union (audience) is described by the union itself.
+    if (next === undefined) return { schema: schema.properties ? undefined : schema, parent }
+    schema = next
+  }
+  return { schema, parent }
+}
+
+function ownMember<Value>(object: Record<string, Value>, name: string): Value | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined
+}
+
+function nameOf(pointer: string, variables: GivenSettings['variables']): string {
+  const variable = Object.keys(variables).find(
+    (prefix) => pointer === prefix || pointer.startsWith(`${prefix}/`)
+  )
+  if (variable !== undefined) return variables[variable] ?? pointer
+  const member = pointer
+    .slice(1)
+    .replaceAll(/\/(\d+)/g, '[$1]')
+    .replaceAll('/', '.')
+  return `LATCHKEY_CONFIG ${member}`.trimEnd()
+}
+
+/** What was found, in one line, without credentials: of a database URL only the scheme is shown. */
+function describeFound(pointer: string, value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (pointer === '/databaseUrl') return describeSecret(value)
+  const shown = JSON.stringify(value).replace(/\/\/[^/]*@/, '//***@')
+  return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown
+}
+
+function describeSecret(value: unknown): string {
+  const [scheme] = /^[a-z][a-z0-9+.-]*:\/\//.exec(typeof value === 'string' ? value : '') ?? []
+  return scheme === undefined ? 'a value without a scheme' : `${scheme}…`
+}
+
+function refuseTwoSourcesOfIssuers(file: Record<string, unknown>, given: GivenSettings): void {
+  if (file['issuers'] !== undefined && given.settings['issuers'] !== undefined)
+    throw new ConfigError(
+      'OIDC_ISSUER',
+      'a value beside "issuers" of LATCHKEY_CONFIG',
+      'one of the two'
+    )
+}
+
+function refuseRepeatedIssuers({ issuers }: Config): void {
+  const names = issuers.map(({ issuer }) => issuer)
+  const repeated = names.find((name, index) => names.indexOf(name) !== index)
+  if (repeated !== undefined)
+    throw new ConfigError(
+      'LATCHKEY_CONFIG issuers',
+      `${JSON.stringify(repeated)} twice`,
+      'each issuer once'
+    )
+}
+
+function refuseDevelopmentIssuer({ issuers }: Config, mode: string | undefined): void {
+  if (issuers.length === 0 && mode === 'production')
+    throw new ConfigError(
+      'OIDC_ISSUER',
+      'nothing',
+      'the URL of your issuer: the development issuer does not run under NODE_ENV=production'
+    )
+}

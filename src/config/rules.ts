@@ -1,0 +1,50 @@
+import { isIPv4, isIPv6 } from 'node:net'
+
+/** True for the hosts that a URL may name with plain `http:` (RFC 8252 section 8.3). */
+export function isLoopbackHost(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
+}
+
+/**
+ * True for an absolute URL that can name an issuer or this API: https (http on loopback hosts only),
+ * without credentials, query, fragment or white space (OpenID Connect Discovery 1.0 section 2).
+ */
+export function isIdentifierUrl(text: string): boolean {
+  if (/[\s?#\\]/.test(text) || !/^https?:\/\//.test(text) || !URL.canParse(text)) return false
+  const { protocol, hostname, username, password } = new URL(text)
+  return username + password === '' && (protocol === 'https:' || isLoopbackHost(hostname))
+}
+
+/** True for {@link isIdentifierUrl} URLs to which a path can be appended. */
+export function isBaseUrl(text: string): boolean {
+  return isIdentifierUrl(text) && !text.endsWith('/')
+}
+
+/** True for an exact origin as browsers send it; apps have schemes of their own (`capacitor://localhost`). */
+export function isOrigin(text: string): boolean {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*\\]+$/.test(text) || !URL.canParse(text)) return false
+  return !text.startsWith('http') || new URL(text).origin === text
+}
+
+/** True for an IP address or a CIDR block that is not the whole Internet. */
+export function isAddressBlock(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/')
+  const bits = addressBits(address)
+  if (bits === 0 || rest.length > 0) return false
+  return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits)
+}
+
+/** True for the database URLs that this version opens. */
+export function isDatabaseUrl(text: string): boolean {
+  return text === 'memory://' || (/^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text))
+}
+
+/** True for a directory, or `memory://` for none. */
+export function isDataDirectory(text: string): boolean {
+  return text === 'memory://' || (text !== '' && !text.includes('://'))
+}
+
+function addressBits(address: string): number {
+  if (isIPv4(address)) return 32
+  return isIPv6(address) ? 128 : 0
+}

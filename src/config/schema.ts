@@ -1,0 +1,101 @@
+import { Type } from 'typebox'
+import {
+  isAddressBlock,
+  isBaseUrl,
+  isDatabaseUrl,
+  isDataDirectory,
+  isIdentifierUrl,
+  isOrigin
+} from './rules.ts'
+
+// The description of a setting is what its error message calls "allowed".
+
+const audience = text('a name without white space', (value) => /^\S+$/.test(value))
+
+/** What is trusted of one issuer. The plugin's options have the same names. */
+export const IssuerSettings = Type.Object(
+  {
+    issuer: text(
+      'an https URL (http on loopback hosts only) without query or fragment',
+      isIdentifierUrl
+    ),
+    audience: Type.Union([audience, Type.Array(audience, { minItems: 1 })], {
+      description: 'the audience, or the audiences, that this API answers to'
+    }),
+    algorithms: Type.Optional(
+      Type.Array(
+        oneOf([
+          'RS256',
+          'RS384',
+          'RS512',
+          'PS256',
+          'PS384',
+          'PS512',
+          'ES256',
+          'ES384',
+          'ES512',
+          'EdDSA',
+          'Ed25519'
+        ]),
+        { minItems: 1, description: 'a list of signature algorithms' }
+      )
+    ),
+    typ: Type.Optional(
+      Type.Array(
+        text('a media type such as at+jwt', (value) => /^\S+$/.test(value)),
+        { minItems: 1, description: 'a list of token types such as at+jwt' }
+      )
+    ),
+    userinfo: Type.Optional(oneOf(['forward', 'off'])),
+    clockTolerance: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 300, description: 'seconds, from 0 to 300' })
+    )
+  },
+  { additionalProperties: false, description: 'an object with issuer and audience' }
+)
+
+/** Every setting of the service, as the JSON file may hold it; variables have the same members. */
+export const Config = Type.Object(
+  {
+    host: text('a host name or an IP address', (value) => /^\S+$/.test(value), '127.0.0.1'),
+    port: Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      default: 3000,
+      description: 'an integer from 0 (any free port) to 65535'
+    }),
+    logLevel: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
+    publicUrl: Type.Optional(
+      text(
+        'an https URL (http on loopback hosts only) without query, fragment or final slash',
+        isBaseUrl
+      )
+    ),
+    issuers: Type.Array(IssuerSettings, { default: [], description: 'a list of issuers' }),
+    databaseUrl: Type.Optional(text('a postgres:// URL, or memory://', isDatabaseUrl)),
+    dataDir: text('a directory, or memory://', isDataDirectory, './data'),
+    trustProxy: list('IP addresses and CIDR blocks of proxies', isAddressBlock),
+    corsOrigins: list('exact origins such as https://app.example.com', isOrigin),
+    rateLimit: oneOf(['off'], 'off')
+  },
+  { additionalProperties: false, description: 'a JSON object with settings' }
+)
+
+export type IssuerSettings = Type.Static<typeof IssuerSettings>
+
+/** The service's settings, complete and valid. `issuers` is empty when the development issuer is meant. */
+export type Config = Type.Static<typeof Config>
+
+function text(allowed: string, check: (value: string) => boolean, fallback?: string) {
+  const options = fallback === undefined ? {} : { default: fallback }
+  return Type.Refine(Type.String({ description: allowed, ...options }), check, () => allowed)
+}
+
+function oneOf<const Value extends string>(values: Value[], fallback?: Value) {
+  const options = fallback === undefined ? {} : { default: fallback }
+  return Type.Enum(values, { description: values.join(', '), ...options })
+}
+
+function list(allowed: string, check: (value: string) => boolean) {
+  return Type.Array(text(allowed, check), { default: [], description: `a list of ${allowed}` })
+}

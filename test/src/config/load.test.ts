@@ -1,0 +1,225 @@
+import t from 'tap'
+import { ConfigError } from '../../../src/config/error.ts'
+import { loadConfig } from '../../../src/config/load.ts'
+
+const issuer = { OIDC_ISSUER: 'https://id.example.com', OIDC_AUDIENCE: 'https://api.example.com' }
+
+/** Loads a configuration whose file, if any, holds `file`. */
+function load(env: Record<string, string>, file?: unknown) {
+  if (file === undefined) return loadConfig(env, readNothing)
+  const text = typeof file === 'string' ? file : JSON.stringify(file)
+  return loadConfig({ ...env, LATCHKEY_CONFIG: '/etc/latchkey.json' }, () => text)
+}
+
+function readNothing(path: string): string {
+  throw Object.assign(new Error(path), { code: 'ENOENT' })
+}
+
+t.test('an empty environment gives the defaults and no issuer', async (t) => {
+  t.same(load({}), {
+    host: '127.0.0.1',
+    port: 3000,
+    logLevel: 'info',
+    issuers: [],
+    dataDir: './data',
+    trustProxy: [],
+    corsOrigins: [],
+    rateLimit: 'off'
+  })
+})
+
+t.test('variables give every setting, issuers byte for byte', async (t) => {
+  const config = load({
+    HOST: '::',
+    PORT: '0',
+    LOG_LEVEL: 'warn',
+    PUBLIC_URL: 'https://api.example.com/v1',
+    OIDC_ISSUER: 'https://ID.example.com/realms/a/',
+    OIDC_AUDIENCE: 'https://api.example.com, other',
+    DATABASE_URL: 'postgres://u:p@db/x',
+    DATA_DIR: 'memory://',
+    TRUST_PROXY: '10.0.0.0/8,::1',
+    CORS_ORIGINS: 'https://app.example.com,capacitor://localhost',
+    RATE_LIMIT: 'off',
+    NODE_ENV: 'production',
+    PATH: '/bin'
+  })
+  t.same(config, {
+    host: '::',
+    port: 0,
+    logLevel: 'warn',
+    publicUrl: 'https://api.example.com/v1',
+    issuers: [
+      {
+        issuer: 'https://ID.example.com/realms/a/',
+        audience: ['https://api.example.com', 'other']
+      }
+    ],
+    databaseUrl: 'postgres://u:p@db/x',
+    dataDir: 'memory://',
+    trustProxy: ['10.0.0.0/8', '::1'],
+    corsOrigins: ['https://app.example.com', 'capacitor://localhost'],
+    rateLimit: 'off'
+  })
+})
+
+t.test('the file gives what variables do not, and a variable wins over it', async (t) => {
+  const issuers = [
+    {
+      issuer: 'http://127.0.0.1:9000/a',
+      audience: 'api',
+      algorithms: ['ES256'],
+      typ: ['at+jwt'],
+      userinfo: 'off',
+      clockTolerance: 0
+    },
+    { issuer: 'https://b.example', audience: ['api'] }
+  ]
+  const config = load({ PORT: '1' }, { port: 2, host: 'localhost', issuers })
+  t.equal(config.port, 1)
+  t.equal(config.host, 'localhost')
+  t.same(config.issuers, issuers)
+})
+
+t.test('a secret can come from a file', async (t) => {
+  const config = loadConfig({ DATABASE_URL_FILE: '/run/secrets/db' }, (path) => {
+    t.equal(path, '/run/secrets/db')
+    return 'postgres://u:p@db/x\n'
+  })
+  t.equal(config.databaseUrl, 'postgres://u:p@db/x')
+})
+
+t.test('http issuers are trusted on loopback hosts only', async (t) => {
+  for (const host of ['localhost:1', '127.0.0.1', '127.9.8.7:80', '[::1]:3']) {
+    const url = `http://${host}/x`
+    t.equal(load({ ...issuer, OIDC_ISSUER: url }).issuers[0]?.issuer, url)
+  }
+})
+
+const badVariables: Record<string, Record<string, string>> = {
+  PORT: { a: 'x', b: '-1', c: '65536', d: '', e: '1.5', f: '0x10', g: ' 1' },
+  HOST: { a: '', b: 'a b' },
+  LOG_LEVEL: { a: 'verbose', b: '' },
+  PUBLIC_URL: {
+    a: 'api.example.com',
+    b: 'http://api.example.com',
+    c: 'https://api.example.com/',
+    d: 'https://a.example?x',
+    e: 'https://a.example#',
+    f: 'ftp://a.example'
+  },
+  OIDC_ISSUER: {
+    a: '',
+    b: 'http://id.example.com',
+    c: 'https://id.example.com?x=1',
+    d: 'https://id.example.com#',
+    e: 'id.example.com',
+    f: 'https://id.example.com ',
+    g: 'http://127.0.0.1.evil.example',
+    h: 'http://localhost.evil.example',
+    i: 'https://u:pw@id.example.com',
+    j: 'https:id.example.com'
+  },
+  OIDC_AUDIENCE: { a: '', b: 'a,,b' },
+  DATABASE_URL: { a: 'mysql://u:pw@h/x', b: 'pw', c: 'postgres://', d: '' },
+  DATA_DIR: { a: '', b: 's3://bucket' },
+  REDIS_URL: { a: 'redis://:pw@h' },
+  TRUST_PROXY: {
+    a: 'true',
+    b: '1',
+    c: 'loopback',
+    d: '10.0.0.0/33',
+    e: '0.0.0.0/0',
+    f: '::/129',
+    g: '1.2.3.4/8/9',
+    h: '*'
+  },
+  CORS_ORIGINS: {
+    a: '*',
+    b: 'https://a.example/',
+    c: 'https://A.example',
+    d: 'null',
+    e: 'a.example',
+    f: 'https://*.a.example',
+    g: 'https://a.example:443'
+  },
+  RATE_LIMIT: { a: 'on', b: '100' },
+  LATCHKEY_CONFIG: { a: '/absent.json' },
+  DATABASE_URL_FILE: { a: '/absent' }
+}
+
+for (const [setting, values] of Object.entries(badVariables))
+  t.test(`a bad ${setting} is refused in one line that names it`, async (t) => {
+    for (const value of Object.values(values)) {
+      const error = t.throws(() => load({ ...issuer, [setting]: value })) as ConfigError
+      t.type(error, ConfigError, value)
+      t.match(error.message, new RegExp(`^${setting}: found .+, allowed: .+$`), value)
+      t.notMatch(error.message, /\n|pw/, value)
+    }
+  })
+
+const badFiles: Record<string, [unknown, RegExp]> = {
+  'a file that is no JSON': ['{', /^LATCHKEY_CONFIG: found "\/etc\/latchkey.json", which holds no/],
+  'a file that is a list': [[], /^LATCHKEY_CONFIG: found .+ holds no JSON object/],
+  'an unknown member': [{ prot: 1 }, /^LATCHKEY_CONFIG prot: .+unknown setting.+mean port\?\)$/],
+  'a prototype': ['{"__proto__":{"port":1}}', /^LATCHKEY_CONFIG __proto__: found an unknown/],
+  'a bad value': [{ port: '3000' }, /^LATCHKEY_CONFIG port: found "3000", allowed: an integer/],
+  'an unknown member of an issuer': [
+    { issuers: [{ issuer: 'https://a', audience: 'b', audiences: [] }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.audiences: found an unknown.+mean audience\?/
+  ],
+  'an issuer without audience': [
+    { issuers: [{ issuer: 'https://a' }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.audience: found nothing, allowed: the audience/
+  ],
+  'an empty list of audiences': [
+    { issuers: [{ issuer: 'https://a', audience: [] }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.audience: found \[\], allowed: the audience/
+  ],
+  'an audience that is no text': [
+    { issuers: [{ issuer: 'https://a', audience: [7] }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.audience\S*: found \S+, allowed: the audience/
+  ],
+  'a symmetric algorithm': [
+    { issuers: [{ issuer: 'https://a', audience: 'b', algorithms: ['HS256'] }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.algorithms\[0\]: found "HS256", allowed: RS256/
+  ],
+  'the same issuer twice': [
+    {
+      issuers: [
+        { issuer: 'https://a', audience: 'b' },
+        { issuer: 'https://a', audience: 'c' }
+      ]
+    },
+    /^LATCHKEY_CONFIG issuers: found "https:\/\/a" twice/
+  ]
+}
+
+for (const [name, [file, message]] of Object.entries(badFiles))
+  t.test(`${name} is refused`, async (t) => {
+    t.throws(() => load({}, file), { name: 'ConfigError', message })
+  })
+
+t.test('settings that do not go together are refused', async (t) => {
+  const cases: Record<string, [Record<string, string>, unknown?]> = {
+    'OIDC_AUDIENCE: found nothing': [{ OIDC_ISSUER: 'https://a' }],
+    'OIDC_ISSUER: found nothing': [{ OIDC_AUDIENCE: 'b' }],
+    'OIDC_ISSUER: found a value beside "issuers"': [issuer, { issuers: [] }],
+    'DATABASE_URL_FILE: found DATABASE_URL beside it': [
+      { DATABASE_URL: 'memory://', DATABASE_URL_FILE: '/x' }
+    ],
+    'OIDC_AUDIANCE: found an unknown setting': [{ OIDC_AUDIANCE: 'b' }],
+    'LATCHKEY_CONF: found an unknown setting': [{ LATCHKEY_CONF: 'b' }]
+  }
+  for (const [start, [env, file]] of Object.entries(cases))
+    t.match((t.throws(() => load(env, file)) as Error).message, start)
+})
+
+t.test('a typing error is answered with the name that was meant', async (t) => {
+  t.throws(() => load({ OIDC_AUDIANCE: 'b' }), { message: /did you mean OIDC_AUDIENCE\?/ })
+})
+
+t.test('OWASP-2: production without an issuer is refused', async (t) => {
+  t.throws(() => load({ NODE_ENV: 'production' }), { message: /^OIDC_ISSUER: found nothing, / })
+  t.equal(load({ ...issuer, NODE_ENV: 'production' }).issuers.length, 1)
+})
