@@ -18,6 +18,7 @@ export const problemKinds = {
   'content-too-large': { status: 413, title: 'Content too large' },
   'uri-too-long': { status: 414, title: 'URI too long' },
   'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
+  'expectation-failed': { status: 417, title: 'Expectation failed' },
   'idempotency-key-reused': { status: 422, title: 'Idempotency key reused' },
   'precondition-required': { status: 428, title: 'Precondition required' },
   'quota-exceeded': { status: 403, title: 'Quota exceeded' },
@@ -61,6 +62,8 @@ export interface ProblemErrorOptions extends ErrorOptions {
 /** A failure that has an answer of its own: thrown anywhere, turned into a response in one place. */
 export class ProblemError extends Error {
   readonly kind: ProblemKind
+  /** For error handlers other than ours: Fastify's own reads it, and `headers`. */
+  readonly statusCode: number
   readonly detail: string | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly errors: readonly ProblemFault[] | undefined
@@ -69,6 +72,7 @@ export class ProblemError extends Error {
     super(options.detail ?? problemKinds[kind].title, options)
     this.name = 'ProblemError'
     this.kind = kind
+    this.statusCode = problemKinds[kind].status
     this.detail = options.detail
     this.headers = options.headers ?? {}
     this.errors = options.errors

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import fp from 'fastify-plugin'
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { clientErrorKind, rawProblem } from '../src/http/client-error.ts'
+import { ProblemError } from '../src/http/problem.ts'
+import type { ProblemKind } from '../src/http/problem.ts'
+import { toProblem } from '../src/http/to-problem.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The media types that the route's body may have, named by its 415. Default: JSON. */
+    accepts?: readonly string[]
+  }
+}
+
+/**
+ * Answers every failure of a request with a problem document (RFC 9457): thrown errors, unknown paths, and what Node
+ * would answer by itself. Two kinds of failure never reach a plugin: pass {@link answerProblem} as `frameworkErrors`
+ * and {@link answerClientError} as `clientErrorHandler` when the instance is made.
+ */
+function problemDetails(app: FastifyInstance, _options: object, done: () => void): void {
+  app.setErrorHandler(answerProblem)
+  app.setNotFoundHandler(() => {
+    throw new ProblemError('not-found')
+  })
+  app.addHook('onRequest', requireHost)
+  app.server.on('checkExpectation', refuseExpectation)
+  done()
+}
+
+export default fp(problemDetails, { name: 'problem-details', fastify: '5.x' })
+
+/** Sends the problem that an error stands for; logs its cause when that is not the client's doing. */
+export function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { accepts = ['application/json'] }: Partial<FastifyContextConfig> =
+    request.routeOptions.config
+  const { id, method } = request
+  const { status, headers, body } = toProblem(error, { id, method, accepts })
+  if (status >= 500) logFailure(error, status, request)
+  reply.code(status).headers(headers).send(JSON.stringify(body))
+}
+
+/** Answers what Node's HTTP parser gave up, on the socket itself. */
+export function answerClientError(
+  this: FastifyInstance,
+  error: NodeJS.ErrnoException,
+  socket: Socket
+): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const kind = clientErrorKind(error.code)
+  const reqId = randomUUID()
+  // The error holds the raw packet, and that the token: only its code is told.
+  this.log.info({ reqId, reason: kind, code: error.code }, 'request could not be read')
+  if (socket.writable && !isAnswering(socket)) socket.write(rawProblem(kind, reqId))
+  socket.destroy()
+}
+
+/** A problem without cause was thrown on purpose by a part that already said what there is to say. */
+function logFailure(error: unknown, status: number, request: FastifyRequest): void {
+  if (status === 500) return request.log.error({ err: error }, 'request failed')
+  if (error instanceof ProblemError && error.cause === undefined) return
+  request.log.warn({ err: error }, 'request failed upstream')
+}
+
+/** RFC 9112 section 3.2. Node's own check answers without a body, so the service turns that off. */
+function requireHost({ raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) {
+  if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return done()
+  done(new ProblemError('invalid-request', { detail: 'The Host field is missing' }))
+}
+
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  writeProblem(response, 'expectation-failed')
+}
+
+function writeProblem(response: ServerResponse, kind: ProblemKind): void {
+  const request = { id: randomUUID(), method: '', accepts: [] }
+  const { status, headers, body } = toProblem(new ProblemError(kind), request)
+  response.writeHead(status, { ...headers, connection: 'close' }).end(JSON.stringify(body))
+}
+
+/** True while a response is on its way through the socket: nothing may be written into it. */
+function isAnswering(socket: Socket & { _httpMessage?: { headersSent: boolean } | null }): boolean {
+  return socket._httpMessage?.headersSent === true
+}

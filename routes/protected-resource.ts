@@ -1,0 +1,79 @@
+import { Type } from 'typebox'
+import type { FastifyInstance } from 'fastify'
+
+export interface ProtectedResourceOptions {
+  /** The URL that clients call, known at the latest when the service listens (RFC 9728 section 1.2). */
+  readonly resource: () => string
+  /** The path of that URL, without a final slash; empty if it has none. */
+  readonly path: string
+  readonly issuers: readonly string[]
+  /** The scopes that the routes ask for. */
+  readonly scopes: () => readonly string[]
+  /** The name shown to people. */
+  readonly name: string
+}
+
+/**
+ * Tells clients where to get a token for this API (RFC 9728 section 3). Served at the root, and also with the path
+ * of the public URL behind it, where clients of a resource with a path look.
+ */
+export default async function protectedResource(
+  app: FastifyInstance,
+  { resource, path, issuers, scopes, name }: ProtectedResourceOptions
+): Promise<void> {
+  const metadata = () => ({
+    resource: resource(),
+    ...withValues('authorization_servers', issuers),
+    ...withValues('scopes_supported', scopes()),
+    bearer_methods_supported: ['header'],
+    resource_name: name
+  })
+
+  for (const url of new Set([wellKnown, wellKnown + path])) {
+    const hide = url !== wellKnown
+    app.get(
+      url,
+      { schema: { ...schema, hide }, config: { auth: false } },
+      async (_request, reply) => {
+        reply.header('cache-control', 'public, max-age=3600')
+        return metadata()
+      }
+    )
+  }
+}
+
+const wellKnown = '/.well-known/oauth-protected-resource'
+
+/** A member without values is left out (RFC 9728 section 3.2). */
+function withValues(member: string, values: readonly string[]) {
+  return values.length === 0 ? {} : { [member]: values }
+}
+
+const Metadata = Type.Object(
+  {
+    resource: Type.String({ format: 'uri' }),
+    authorization_servers: Type.Optional(Type.Array(Type.String({ format: 'uri' }))),
+    scopes_supported: Type.Optional(Type.Array(Type.String())),
+    bearer_methods_supported: Type.Array(Type.Literal('header')),
+    resource_name: Type.String()
+  },
+  {
+    description: 'Metadata of this API as a protected resource (RFC 9728).',
+    examples: [
+      {
+        resource: 'https://api.example.com',
+        authorization_servers: ['https://id.example.com'],
+        scopes_supported: ['openid', 'documents:read', 'documents:write'],
+        bearer_methods_supported: ['header'],
+        resource_name: 'Latchkey'
+      }
+    ]
+  }
+)
+
+const schema = {
+  operationId: 'getProtectedResourceMetadata',
+  summary: 'Where to get a token for this API',
+  tags: ['discovery'],
+  response: { 200: Metadata }
+}

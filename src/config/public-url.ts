@@ -1,0 +1,20 @@
+import type { Config } from './schema.ts'
+
+const loopbackOf: Readonly<Record<string, string>> = {
+  '0.0.0.0': '127.0.0.1',
+  '::': '[::1]',
+  '::1': '[::1]'
+}
+
+/**
+ * The URL that clients call, without a final slash: `PUBLIC_URL`, or else the address that the service listens on.
+ * `port` is the real one, known once the service listens. Never taken from a request.
+ */
+export function publicUrlOf({ publicUrl, host }: Config, port: number): string {
+  return publicUrl ?? `http://${loopbackOf[host] ?? host}:${port}`
+}
+
+/** The path of the configured public URL, without a final slash; empty if it has none. */
+export function publicPathOf({ publicUrl }: Config): string {
+  return publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/$/, '')
+}
