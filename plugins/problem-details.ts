@@ -4,9 +4,8 @@ import type { Socket } from 'node:net'
 import fp from 'fastify-plugin'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { clientErrorKind, rawProblem } from '../src/http/client-error.ts'
-import { ProblemError } from '../src/http/problem.ts'
-import type { ProblemKind } from '../src/http/problem.ts'
-import { toProblem } from '../src/http/to-problem.ts'
+import { ProblemError, problemDocument } from '../src/http/problem.ts'
+import { problemHeaders, toProblem } from '../src/http/to-problem.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,7 +25,9 @@ function problemDetails(app: FastifyInstance, _options: object, done: () => void
     throw new ProblemError('not-found')
   })
   app.addHook('onRequest', requireHost)
-  app.server.on('checkExpectation', refuseExpectation)
+  app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    refuseExpectation(app, response)
+  })
   done()
 }
 
@@ -39,7 +40,11 @@ export function answerProblem(error: unknown, request: FastifyRequest, reply: Fa
   const { id, method } = request
   const { status, headers, body } = toProblem(error, { id, method, accepts })
   if (status >= 500) logFailure(error, status, request)
-  reply.code(status).headers(headers).send(JSON.stringify(body))
+  // As bytes: Fastify adds a charset to text, and the media type of problems has none.
+  reply
+    .code(status)
+    .headers(headers)
+    .send(Buffer.from(JSON.stringify(body)))
 }
 
 /** Answers what Node's HTTP parser gave up, on the socket itself. */
@@ -70,14 +75,13 @@ function requireHost({ raw }: FastifyRequest, _reply: FastifyReply, done: (error
   done(new ProblemError('invalid-request', { detail: 'The Host field is missing' }))
 }
 
-function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
-  writeProblem(response, 'expectation-failed')
-}
-
-function writeProblem(response: ServerResponse, kind: ProblemKind): void {
-  const request = { id: randomUUID(), method: '', accepts: [] }
-  const { status, headers, body } = toProblem(new ProblemError(kind), request)
-  response.writeHead(status, { ...headers, connection: 'close' }).end(JSON.stringify(body))
+/** RFC 9110 section 10.1.1: nothing but 100-continue is met, and that by Node itself. */
+function refuseExpectation(app: FastifyInstance, response: ServerResponse): void {
+  const id = randomUUID()
+  const problem = problemDocument('expectation-failed', { instance: id })
+  app.log.info({ reqId: id, reason: 'expectation-failed' }, 'request could not be read')
+  response.writeHead(problem.status, { ...problemHeaders, connection: 'close' })
+  response.end(JSON.stringify(problem))
 }
 
 /** True while a response is on its way through the socket: nothing may be written into it. */

@@ -37,7 +37,7 @@ export function logRequest(request: FastifyRequest, reply: FastifyReply): void {
       clientId: principal?.clientId,
       reason: refusal?.reason,
       kid: refusal?.kid,
-      aborted: reply.raw.writableFinished ? undefined : true
+      aborted: reply.raw.writableEnded ? undefined : true
     },
     'request finished'
   )

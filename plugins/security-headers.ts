@@ -21,7 +21,8 @@ async function securityHeaders(
     contentSecurityPolicy: {
       useDefaults: false,
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] }
-    }
+    },
+    frameguard: { action: 'deny' }
   })
   if (origins.length > 0) await app.register(cors, { delegator: corsDelegator(origins) })
 }

@@ -52,13 +52,19 @@ const readyz = {
   response: { 200: Status }
 }
 
-/** Names of the checks that do not hold now; one that takes longer than two seconds does not. */
 async function failedChecks(checks: OperationsOptions['checks']): Promise<string[]> {
   const results = await Promise.all(
-    Object.entries(checks).map(async ([name, check]) => {
-      const holds = await Promise.race([check(), delay(2000, false, { ref: false })])
-      return holds ? [] : [name]
-    })
+    Object.entries(checks).map(async ([name, check]) => ((await holds(check)) ? [] : [name]))
   )
   return results.flat()
+}
+
+/** A check that takes longer than two seconds does not hold. */
+async function holds(check: () => boolean | Promise<boolean>): Promise<boolean> {
+  const deadline = new AbortController()
+  try {
+    return await Promise.race([check(), delay(2000, false, { signal: deadline.signal })])
+  } finally {
+    deadline.abort()
+  }
 }
