@@ -1,14 +1,28 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../src/config/schema.ts'
+import gracefulClose from './graceful-close.ts'
+import latchkey from './latchkey.ts'
 import methodNotAllowed from './method-not-allowed.ts'
 import problemDetails from './problem-details.ts'
 import requestLog from './request-log.ts'
 import securityHeaders from './security-headers.ts'
 
-/** Gives the service its plugins. The order is that of their hooks: see README.md. */
-export async function registerPlugins(app: FastifyInstance, config: Config): Promise<void> {
+/** What the plugins of the service need beyond its settings. */
+export interface PluginsOptions {
+  /** The URL that clients call, known at the latest when the service listens. */
+  readonly publicUrl: () => string
+}
+
+/** Gives the service its plugins. The order is that of their hooks: README.md tells why. */
+export async function registerPlugins(
+  app: FastifyInstance,
+  { issuers, corsOrigins }: Config,
+  { publicUrl }: PluginsOptions
+): Promise<void> {
+  await app.register(gracefulClose)
   await app.register(requestLog)
   await app.register(problemDetails)
-  await app.register(securityHeaders, { origins: config.corsOrigins })
+  await app.register(securityHeaders, { origins: corsOrigins })
   await app.register(methodNotAllowed)
+  await app.register(latchkey, { issuers, publicUrl })
 }

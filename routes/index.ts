@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify'
+import me from './me.ts'
 import operations from './operations.ts'
 import type { OperationsOptions } from './operations.ts'
 import protectedResource from './protected-resource.ts'
 import type { ProtectedResourceOptions } from './protected-resource.ts'
+import whoami from './whoami.ts'
 
 /** What the routes need beyond the plugins. */
 export interface RoutesOptions {
@@ -12,6 +14,8 @@ export interface RoutesOptions {
 
 /** Gives the service its routes: one resource a file. */
 export async function registerRoutes(app: FastifyInstance, options: RoutesOptions): Promise<void> {
-  await app.register(operations, options.operations)
+  await app.register(whoami)
+  await app.register(me)
   await app.register(protectedResource, options.protectedResource)
+  await app.register(operations, options.operations)
 }

@@ -1,11 +1,12 @@
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
+import { metadataPath } from '../src/http/resource-metadata.ts'
 
 export interface ProtectedResourceOptions {
   /** The URL that clients call, known at the latest when the service listens (RFC 9728 section 1.2). */
   readonly resource: () => string
-  /** The path of that URL, without a final slash; empty if it has none. */
-  readonly path: string
+  /** That URL as configured: its path, if it has one, adds a second place (RFC 9728 section 3.1). */
+  readonly publicUrl: string | undefined
   readonly issuers: readonly string[]
   /** The scopes that the routes ask for. */
   readonly scopes: () => readonly string[]
@@ -19,7 +20,7 @@ export interface ProtectedResourceOptions {
  */
 export default async function protectedResource(
   app: FastifyInstance,
-  { resource, path, issuers, scopes, name }: ProtectedResourceOptions
+  { resource, publicUrl = withoutPath, issuers, scopes, name }: ProtectedResourceOptions
 ): Promise<void> {
   const metadata = () => ({
     resource: resource(),
@@ -29,8 +30,8 @@ export default async function protectedResource(
     resource_name: name
   })
 
-  for (const url of new Set([wellKnown, wellKnown + path])) {
-    const hide = url !== wellKnown
+  for (const url of new Set([metadataPath(withoutPath), metadataPath(publicUrl)])) {
+    const hide = url !== metadataPath(withoutPath)
     app.get(
       url,
       { schema: { ...schema, hide }, config: { auth: false } },
@@ -42,7 +43,7 @@ export default async function protectedResource(
   }
 }
 
-const wellKnown = '/.well-known/oauth-protected-resource'
+const withoutPath = 'https://api.example.com'
 
 /** A member without values is left out (RFC 9728 section 3.2). */
 function withValues(member: string, values: readonly string[]) {

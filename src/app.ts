@@ -5,7 +5,7 @@ import { registerPlugins } from '../plugins/index.ts'
 import { answerClientError, answerProblem } from '../plugins/problem-details.ts'
 import { logRequest, logSerializers } from '../plugins/request-log.ts'
 import { registerRoutes } from '../routes/index.ts'
-import { publicPathOf, publicUrlOf } from './config/public-url.ts'
+import { publicUrlOf } from './config/public-url.ts'
 import type { Config } from './config/schema.ts'
 
 export interface AppOptions {
@@ -13,17 +13,18 @@ export interface AppOptions {
   readonly logDestination?: { write(line: string): void }
 }
 
-/** The service, composed and ready to listen. Nothing listens yet, and no issuer was asked. */
+/** The service, composed and ready to listen. Does not wait for the issuers: they may be down. */
 export async function buildApp(config: Config, options: AppOptions = {}): Promise<FastifyInstance> {
   const app = Fastify(serverOptions(config, options))
-  await registerPlugins(app, config)
+  const publicUrl = () => publicUrlOf(config, listeningPort(app) ?? config.port)
+  await registerPlugins(app, config, { publicUrl })
   await registerRoutes(app, {
-    operations: { checks: {} },
+    operations: { checks: { 'issuer keys': () => app.latchkey.isReady() } },
     protectedResource: {
-      resource: () => publicUrlOf(config, listeningPort(app) ?? config.port),
-      path: publicPathOf(config),
-      issuers: config.issuers.map(({ issuer }) => issuer),
-      scopes: () => [],
+      resource: publicUrl,
+      publicUrl: config.publicUrl,
+      issuers: app.latchkey.issuers,
+      scopes: () => app.latchkey.scopes(),
       name: 'Latchkey'
     }
   })

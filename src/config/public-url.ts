@@ -13,8 +13,3 @@ const loopbackOf: Readonly<Record<string, string>> = {
 export function publicUrlOf({ publicUrl, host }: Config, port: number): string {
   return publicUrl ?? `http://${loopbackOf[host] ?? host}:${port}`
 }
-
-/** The path of the configured public URL, without a final slash; empty if it has none. */
-export function publicPathOf({ publicUrl }: Config): string {
-  return publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/$/, '')
-}

@@ -1,9 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-
-/** True for the hosts that a URL may name with plain `http:` (RFC 8252 section 8.3). */
-export function isLoopbackHost(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
-}
+import { isLoopbackHost } from '../issuer/bounded-fetch.ts'
 
 /**
  * True for an absolute URL that can name an issuer or this API: https (http on loopback hosts only),

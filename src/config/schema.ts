@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { supportedAlgorithms } from '../token/algorithms.ts'
 import {
   isAddressBlock,
   isBaseUrl,
@@ -23,22 +24,10 @@ export const IssuerSettings = Type.Object(
       description: 'the audience, or the audiences, that this API answers to'
     }),
     algorithms: Type.Optional(
-      Type.Array(
-        oneOf([
-          'RS256',
-          'RS384',
-          'RS512',
-          'PS256',
-          'PS384',
-          'PS512',
-          'ES256',
-          'ES384',
-          'ES512',
-          'EdDSA',
-          'Ed25519'
-        ]),
-        { minItems: 1, description: 'a list of signature algorithms' }
-      )
+      Type.Array(oneOf([...supportedAlgorithms]), {
+        minItems: 1,
+        description: 'a list of signature algorithms'
+      })
     ),
     typ: Type.Optional(
       Type.Array(

@@ -26,6 +26,13 @@ export async function appUnderTest(
   return { app, log }
 }
 
+/** The logged lines that belong to requests: the issuer's trouble comes in between whenever it likes. */
+export function linesOfRequests(log: readonly string[]): Record<string, unknown>[] {
+  return log
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter((line) => line['reqId'] !== undefined)
+}
+
 function defaults(): Config {
   const env = {
     PORT: '0',

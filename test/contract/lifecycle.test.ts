@@ -1,0 +1,150 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { readAll } from '../support/raw-request.ts'
+
+const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+
+const settings = {
+  PORT: '0',
+  DATA_DIR: 'memory://',
+  OIDC_ISSUER: 'http://127.0.0.1:9',
+  OIDC_AUDIENCE: 'https://api.example.com'
+}
+
+type Teardown = { teardown(done: () => void): void }
+
+/** Starts the service as a process of its own, and gathers what it prints. */
+function start(t: Teardown, env: Record<string, string>) {
+  const child = spawn(process.execPath, [main], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  const printed = { out: '', err: '' }
+  child.stdout.on('data', (chunk) => (printed.out += chunk))
+  child.stderr.on('data', (chunk) => (printed.err += chunk))
+  t.teardown(() => child.kill('SIGKILL'))
+  return { child, printed, ended: ended(child) }
+}
+
+async function ended(child: ChildProcess): Promise<number | null> {
+  const [code] = await once(child, 'close')
+  return code as number | null
+}
+
+/** Starts the service, and waits until it says where it listens. */
+async function startListening(t: Teardown, env: Record<string, string> = settings) {
+  const service = start(t, env)
+  const failed = service.ended.then(() => Promise.reject(new Error(service.printed.err)))
+  for (;;) {
+    const [, port] = /listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(service.printed.out) ?? []
+    if (port !== undefined) return { ...service, port: Number(port) }
+    await Promise.race([once(service.child.stdout, 'data'), failed])
+  }
+}
+
+/** Begins a request whose body is still to come: it runs until the rest is written. */
+async function beginSlowRequest(port: number) {
+  const socket = connect(port, '127.0.0.1')
+  const head = 'POST /nope HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n'
+  socket.write(`${head}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n{`)
+  await once(socket, 'data')
+  return socket
+}
+
+async function statusOf(port: number, path: string): Promise<number> {
+  return (await fetch(`http://127.0.0.1:${port}${path}`)).status
+}
+
+t.test('it comes up without its issuer, and says that it is not ready', async (t) => {
+  const { port, printed } = await startListening(t)
+  t.equal(await statusOf(port, '/livez'), 200)
+  t.equal(await statusOf(port, '/readyz'), 503)
+  t.equal(await statusOf(port, '/whoami'), 401)
+  t.equal(printed.err, '')
+})
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  t.test(`${signal}: no new connection, running requests are finished, exit 0`, async (t) => {
+    const { child, port, printed, ended } = await startListening(t)
+    const socket = await beginSlowRequest(port)
+    child.kill(signal)
+    while (!printed.out.includes('"stopping"')) await once(child.stdout, 'data')
+    await t.rejects(statusOf(port, '/livez'))
+
+    socket.write('}')
+    const answer = await readAll(socket)
+    t.match(answer, /^HTTP\/1\.1 404 Not Found\r\n/)
+    t.match(answer, /connection: close\r\n/i)
+    t.equal(await ended, 0)
+    t.equal(printed.err, '')
+  })
+
+t.test('a request that does not end delays the exit by 8 seconds, and no more', async (t) => {
+  const { child, port, ended } = await startListening(t)
+  const socket = await beginSlowRequest(port)
+  socket.on('error', () => {})
+  const begin = performance.now()
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+  t.ok(performance.now() - begin < 10_000)
+})
+
+t.test('a second signal ends it at once', async (t) => {
+  const { child, port, printed, ended } = await startListening(t)
+  const socket = await beginSlowRequest(port)
+  socket.on('error', () => {})
+  const begin = performance.now()
+  child.kill('SIGTERM')
+  while (!printed.out.includes('"stopping"')) await once(child.stdout, 'data')
+  child.kill('SIGTERM')
+  t.equal(await ended, 1)
+  t.ok(performance.now() - begin < 5000)
+})
+
+async function busyPort(t: Teardown): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  return String((server.address() as AddressInfo).port)
+}
+
+function fileHolding(t: Teardown, text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'latchkey-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  writeFileSync(join(directory, 'latchkey.json'), text)
+  return join(directory, 'latchkey.json')
+}
+
+/** What stops a start: the setting that the line begins with, and the environment. */
+const refusals: [string, (t: Teardown) => Promise<Record<string, string>>][] = [
+  ['PORT', async () => ({ ...settings, PORT: 'http' })],
+  ['PORT', async (t) => ({ ...settings, PORT: await busyPort(t) })],
+  ['HOST', async () => ({ ...settings, HOST: '192.0.2.1' })],
+  ['OIDC_ISSUER', async () => ({ PORT: '0', NODE_ENV: 'production' })],
+  ['OIDC_AUDIENCE', async () => ({ PORT: '0', OIDC_ISSUER: 'https://id.example.com' })],
+  ['OIDC_AUDIANCE', async () => ({ ...settings, OIDC_AUDIANCE: 'x' })],
+  ['REDIS_URL', async () => ({ ...settings, REDIS_URL: 'redis://:secret@db' })],
+  ['LATCHKEY_CONFIG prot', async (t) => ({ LATCHKEY_CONFIG: fileHolding(t, '{"prot":1}') })],
+  ['LATCHKEY_CONFIG', async () => ({ ...settings, LATCHKEY_CONFIG: '/absent.json' })]
+]
+
+for (const [setting, environment] of refusals)
+  t.test(`a wrong ${setting} stops the start: one line, exit code 1`, async (t) => {
+    const { printed, ended } = start(t, await environment(t))
+    t.equal(await ended, 1)
+    const [line = '', ...rest] = printed.err.split('\n')
+    t.ok(line.startsWith(`latchkey: ${setting}: found `), printed.err)
+    t.match(line, /, allowed: ./)
+    t.same(rest, [''])
+    t.equal(printed.out, '')
+    t.notMatch(printed.err, /secret/)
+  })
