@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import { Pointer, Value } from 'typebox/value'
+import { Errors } from 'typebox/schema'
 import { readEnvironment, readTextFile } from './environment.ts'
 import type { Environment, GivenSettings } from './environment.ts'
 import { ConfigError } from './error.ts'
@@ -46,13 +46,22 @@ function parseJson(text: string): unknown {
 }
 
 function judge(settings: Record<string, unknown>, variables: GivenSettings['variables']): Config {
-  const complete = Value.Default(Config, settings)
-  const [fault] = Value.Errors(Config, complete)
+  const complete = { ...defaults(), ...settings }
+  const [, [fault]] = Errors(Config, complete)
   if (fault === undefined) return complete as Config
   const missing =
     'requiredProperties' in fault.params ? fault.params.requiredProperties[0] : undefined
   const pointer = missing === undefined ? fault.instancePath : `${fault.instancePath}/${missing}`
   throw faultAt(pointer, complete, variables)
+}
+
+function defaults(): Record<string, unknown> {
+  const { properties = {} }: DescribedSchema = Config as TSchema
+  return Object.fromEntries(
+    Object.entries(properties).flatMap(([name, schema]) =>
+      schema.default === undefined ? [] : [[name, schema.default]]
+    )
+  )
 }
 
 function faultAt(
@@ -66,13 +75,14 @@ function faultAt(
     return unknownSetting(pointer.split('/').at(-1) ?? '', Object.keys(parent), setting)
   return new ConfigError(
     setting,
-    describeFound(pointer, Pointer.Get(settings, pointer)),
+    describeFound(pointer, valueAt(pointer, settings)),
     schema.description ?? ''
   )
 }
 
 interface DescribedSchema {
   readonly description?: string
+  readonly default?: unknown
   readonly properties?: Record<string, DescribedSchema>
   readonly items?: DescribedSchema
 }
@@ -89,6 +99,13 @@ function schemaAt(pointer: string) {
     schema = next
   }
   return { schema, parent }
+}
+
+function valueAt(pointer: string, settings: unknown): unknown {
+  return pointer
+    .split('/')
+    .slice(1)
+    .reduce<unknown>((value, token) => (value as Record<string, unknown>)[token], settings)
 }
 
 function ownMember<Value>(object: Record<string, Value>, name: string): Value | undefined {
