@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
-import { startDevelopmentIssuer, type DevelopmentIssuer } from '../../src/development/issuer.ts'
 import { createBrowser, inputsOf } from '../src/development/browser.ts'
+import { startIssuerProcess } from '../src/development/issuer-process.ts'
 
 const audience = 'https://api.example.com'
 const callback = 'http://localhost:5173/after/sign-in'
@@ -12,15 +12,9 @@ type TokenResponse = Readonly<
   Record<'access_token' | 'refresh_token' | 'id_token' | 'error', string>
 >
 
-let running: DevelopmentIssuer
-
-t.before(async () => {
-  running = await startDevelopmentIssuer({
-    audience,
-    scopes: ['documents:read', 'documents:write']
-  })
-})
-t.teardown(async () => running.close())
+const scopes = ['documents:read', 'documents:write']
+const running = await startIssuerProcess({ audience, scopes })
+t.teardown(() => running.stop())
 
 async function metadata(): Promise<Record<string, string>> {
   const response = await fetch(`${running.issuer}/.well-known/openid-configuration`)
@@ -260,3 +254,7 @@ void t.test(
     }
   }
 )
+
+void t.test('none of that wrote a line to the console', async (t) => {
+  t.equal(await running.stop(), '')
+})
