@@ -1,7 +1,13 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { DevelopmentIssuerError } from './errors.ts'
-import { createIssuerFile, readIssuerFile, writeIssuerFile } from './issuer-file.ts'
+import type { Api } from './grants.ts'
+import {
+  createIssuerFile,
+  readIssuerFile,
+  writeIssuerFile,
+  type IssuerFile
+} from './issuer-file.ts'
 import { loadOidcProvider } from './load-provider.ts'
 import { createProvider } from './provider.ts'
 
@@ -28,24 +34,29 @@ export interface DevelopmentIssuer {
 /**
  * Starts an OpenID Connect issuer on loopback for development: users ada and grace without passwords,
  * clients `latchkey-spa`, `latchkey-cli` and `latchkey-machine`, JWT access tokens for one API.
- * @throws {DevelopmentIssuerError} with one line that says what to do: under NODE_ENV=production, without oidc-provider,
- * when the port is taken or the data directory can't be used
+ * @throws {DevelopmentIssuerError} with one line that says what to do: under NODE_ENV=production,
+ * without oidc-provider, when the port is taken or the data directory can't be used
  */
 export async function startDevelopmentIssuer(
   options: DevelopmentIssuerOptions
 ): Promise<DevelopmentIssuer> {
   refuseInProduction()
-  const oidc = await loadOidcProvider()
-  const file = await openIssuerFile(options.dataDir)
+  const [oidc, file] = await Promise.all([loadOidcProvider(), openIssuerFile(options.dataDir)])
   const server = createServer()
   const issuer = `http://127.0.0.1:${await listen(server, options.port ?? 0)}`
-  const { audience, scopes } = options
-  // A resource indicator is a URI; an audience need not be one.
-  const resource = URL.canParse(audience) ? audience : 'urn:latchkey:api'
-  const provider = createProvider(oidc, { issuer, api: { audience, scopes, resource }, file })
-  server.on('request', provider.callback())
-  if (options.dataDir !== undefined) await writeIssuerFile(options.dataDir, { ...file, issuer })
+  try {
+    server.on('request', createProvider(oidc, { issuer, api: apiOf(options), file }).callback())
+    if (options.dataDir !== undefined) await writeIssuerFile(options.dataDir, { ...file, issuer })
+  } catch (error) {
+    await close(server)
+    throw error
+  }
   return { issuer, clientSecret: file.clientSecret, close: () => close(server) }
+}
+
+// A resource indicator is a URI; an audience need not be one.
+function apiOf({ audience, scopes }: DevelopmentIssuerOptions): Api {
+  return { audience, scopes, resource: URL.canParse(audience) ? audience : 'urn:latchkey:api' }
 }
 
 // The last line of defence, whoever calls: this issuer signs anybody in.
@@ -57,13 +68,9 @@ function refuseInProduction(): void {
   }
 }
 
-async function openIssuerFile(dataDir: string | undefined) {
-  if (dataDir === undefined) return createIssuerFile()
-  const kept = await readIssuerFile(dataDir)
-  if (kept !== undefined) return kept
-  const created = await createIssuerFile()
-  await writeIssuerFile(dataDir, created)
-  return created
+async function openIssuerFile(dataDir: string | undefined): Promise<IssuerFile> {
+  const kept = dataDir === undefined ? undefined : await readIssuerFile(dataDir)
+  return kept ?? createIssuerFile()
 }
 
 async function listen(server: Server, port: number): Promise<number> {

@@ -1,4 +1,4 @@
-import { stat, writeFile } from 'node:fs/promises'
+import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -53,6 +53,9 @@ void t.test('a data directory that can not be used is named', async (t) => {
   const file = join(dataDir, 'file')
   await writeFile(file, '')
   await t.rejects(start(file), { message: /dev-issuer\.json can not be read/ })
+  const blocked = join(dataDir, 'blocked')
+  await mkdir(join(blocked, `dev-issuer.json.${process.pid}`), { recursive: true })
+  await t.rejects(start(blocked), { message: /dev-issuer\.json can not be written/ })
 })
 
 void t.test('a port that is taken is named', async (t) => {

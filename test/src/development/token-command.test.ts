@@ -15,8 +15,7 @@ const running = await startDevelopmentIssuer({ audience: 'api', scopes, dataDir 
 t.teardown(() => running.close())
 
 async function latchkey(args: string[], environment: Record<string, string> = {}) {
-  const { OIDC_ISSUER: _, ...inherited } = process.env
-  const env = { ...inherited, DATA_DIR: dataDir, ...environment }
+  const env = { DATA_DIR: dataDir, ...environment }
   const child = spawn(process.execPath, [cli, ...args], { env })
   const closed = once(child, 'close')
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
