@@ -15,20 +15,8 @@ export interface ProblemComponents {
 
 /** The shared descriptions that {@link problemResponses} adds to and refers to. */
 export function problemComponents(): ProblemComponents {
-  return {
-    responses: {
-      'other-refusal': {
-        ...problemResponse(['request-timeout', 'uri-too-long', 'header-fields-too-large']),
-        description: 'Any other refusal of the request'
-      },
-      'other-failure': {
-        ...problemResponse(['internal-error', 'service-unavailable']),
-        description: 'Any other failure of the service'
-      }
-    },
-    examples: problemExamples(),
-    headers: { 'WWW-Authenticate': challengeHeader, 'Retry-After': retryAfterHeader }
-  }
+  const headers = { 'WWW-Authenticate': challengeHeader, 'Retry-After': retryAfterHeader }
+  return { responses: {}, examples: {}, headers }
 }
 
 /**
@@ -41,13 +29,26 @@ export function problemResponses(
 ): Record<string, Reference> {
   const responses: Record<string, Reference> = {}
   for (const [status, group] of byStatus(kinds)) {
-    const name = group.join('-or-')
-    components.responses[name] ??= problemResponse(group)
-    responses[status] = reference('responses', name)
+    const description = group.map((kind) => problemKinds[kind].title).join(' / ')
+    const answer = { name: group.join('-or-'), description, kinds: group }
+    responses[status] = sharedResponse(answer, components)
   }
-  responses['4XX'] = reference('responses', 'other-refusal')
-  responses['5XX'] = reference('responses', 'other-failure')
+  responses['4XX'] = sharedResponse(otherRefusal, components)
+  responses['5XX'] = sharedResponse(otherFailure, components)
   return responses
+}
+
+/** One response of the document: the problems that come with one status. */
+interface Answer {
+  readonly name: string
+  readonly description: string
+  readonly kinds: readonly ProblemKind[]
+}
+
+function sharedResponse(answer: Answer, components: ProblemComponents): Reference {
+  components.responses[answer.name] ??= problemResponse(answer)
+  for (const kind of answer.kinds) components.examples[kind] ??= problemExample(kind)
+  return reference('responses', answer.name)
 }
 
 function byStatus(kinds: Iterable<ProblemKind>): Map<number, ProblemKind[]> {
@@ -59,10 +60,10 @@ function byStatus(kinds: Iterable<ProblemKind>): Map<number, ProblemKind[]> {
   return groups
 }
 
-function problemResponse(kinds: readonly ProblemKind[]): object {
+function problemResponse({ description, kinds }: Answer): object {
   const headers = [...new Set(kinds.flatMap((kind) => headersOf[kind] ?? []))]
   return {
-    description: kinds.map((kind) => problemKinds[kind].title).join(' / '),
+    description,
     ...(headers.length > 0 && { headers: references('headers', headers) }),
     content: {
       'application/problem+json': {
@@ -73,13 +74,9 @@ function problemResponse(kinds: readonly ProblemKind[]): object {
   }
 }
 
-function problemExamples(): ProblemComponents['examples'] {
-  const kinds = Object.keys(problemKinds) as ProblemKind[]
-  const entries = kinds.map((kind) => {
-    const value = problemDocument(kind, kind === 'validation-failed' ? { errors: faults } : {})
-    return [kind, { summary: problemKinds[kind].title, value }] as const
-  })
-  return Object.fromEntries(entries)
+function problemExample(kind: ProblemKind): { summary: string; value: ProblemDocument } {
+  const members = kind === 'validation-failed' ? { errors: faults } : {}
+  return { summary: problemKinds[kind].title, value: problemDocument(kind, members) }
 }
 
 function references(section: string, names: readonly string[]): Record<string, Reference> {
@@ -88,6 +85,18 @@ function references(section: string, names: readonly string[]): Record<string, R
 
 function reference(section: string, name: string): Reference {
   return { $ref: `#/components/${section}/${name}` }
+}
+
+const otherRefusal: Answer = {
+  name: 'other-refusal',
+  description: 'Any other refusal of the request',
+  kinds: ['request-timeout', 'uri-too-long', 'header-fields-too-large']
+}
+
+const otherFailure: Answer = {
+  name: 'other-failure',
+  description: 'Any other failure of the service',
+  kinds: ['internal-error', 'service-unavailable']
 }
 
 const faults: readonly ProblemFault[] = [
