@@ -58,7 +58,12 @@ const describeOperation: SwaggerTransform = ({ url, route }) => {
   const { schema = {}, config = {} } = route
   const guard = guardOf(config)
   const problems = [...guardProblems(guard), ...contentProblems(schema), ...(config.problems ?? [])]
-  const described = { ...schema, security: securityOf(guard), 'x-problems': problems }
+  const described = {
+    ...schema,
+    ...('accepts' in config && { consumes: config.accepts }),
+    security: securityOf(guard),
+    'x-problems': problems
+  }
   return { schema: described, url }
 }
 
