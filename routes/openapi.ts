@@ -85,6 +85,8 @@ const startScript = `SwaggerUIBundle({
 })
 `
 
+const example = { openapi: '3.1.0', info: { title: 'Latchkey', version: '1.0.0' }, paths: {} }
+
 const asJson = documentSchema('getOpenapiJson', 'JSON', 'application/json')
 const asYaml = documentSchema('getOpenapiYaml', 'YAML', 'application/yaml')
 
@@ -96,8 +98,8 @@ function documentSchema(operationId: string, format: string, type: string): Fast
     response: {
       200: {
         description: 'The OpenAPI 3.1 document of this service.',
-        headers: { etag: { type: 'string', description: 'Changes when the document does.' } },
-        content: { [type]: { schema: {} } }
+        headers: { ETag: { type: 'string', description: 'Changes when the document does.' } },
+        content: { [type]: { schema: { type: 'object' }, example } }
       },
       304: { type: 'null', description: 'The document is the one named by If-None-Match.' }
     }

@@ -19,7 +19,7 @@ async function generate() {
     DATABASE_URL: 'memory://',
     LOG_LEVEL: 'silent'
   }
-  const app = await buildApp(loadConfig(settings))
+  const app = await buildApp(loadConfig(settings, () => ''))
   const { body } = await app.inject('/openapi.yaml')
   await app.close()
   return body

@@ -75,8 +75,11 @@ function problemResponse({ description, kinds }: Answer): object {
 }
 
 function problemExample(kind: ProblemKind): { summary: string; value: ProblemDocument } {
-  const members = kind === 'validation-failed' ? { errors: faults } : {}
-  return { summary: problemKinds[kind].title, value: problemDocument(kind, members) }
+  const value = problemDocument(kind, {
+    instance: '5c1f7b0e-52a1-4f0e-9d8e-3f6f0f0f6a52',
+    ...(kind === 'validation-failed' && { errors: faults })
+  })
+  return { summary: problemKinds[kind].title, value }
 }
 
 function references(section: string, names: readonly string[]): Record<string, Reference> {
