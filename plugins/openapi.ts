@@ -2,12 +2,14 @@ import { createRequire } from 'node:module'
 
 import swagger from '@fastify/swagger'
 import fp from 'fastify-plugin'
-import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify'
+import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { SwaggerTransform, SwaggerTransformObject } from '@fastify/swagger'
 
 import { problemComponents, problemResponses } from '../src/http/problem-responses.ts'
 import { ProblemSchema } from '../src/http/problem-schema.ts'
+import { parseGuard } from '../src/token/guard.ts'
 import type { ProblemKind } from '../src/http/problem.ts'
+import type { Guard } from '../src/token/guard.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -40,9 +42,6 @@ async function openapi(app: FastifyInstance): Promise<void> {
 
 export default fp(openapi, { name: 'openapi', fastify: '5.x' })
 
-/** What `config.auth` says of a route; `false` for a public one. */
-type Guard = false | { readonly scopes?: readonly string[]; readonly anyScope?: readonly string[] }
-
 /** An operation on its way through @fastify/swagger, which hands on `x-` members untouched. */
 interface Operation {
   responses: Record<string, object>
@@ -56,12 +55,17 @@ interface Document {
 
 const describeOperation: SwaggerTransform = ({ url, route }) => {
   const { schema = {}, config = {} } = route
-  const guard = guardOf(config)
-  const problems = [...guardProblems(guard), ...contentProblems(schema), ...(config.problems ?? [])]
+  const { accepts } = config as { accepts?: readonly string[] }
+  const security = securityOf(parseGuard(config.auth))
+  const problems = [
+    ...guardProblems(security),
+    ...contentProblems(schema),
+    ...(config.problems ?? [])
+  ]
   const described = {
     ...schema,
-    ...('accepts' in config && { consumes: config.accepts }),
-    security: securityOf(guard),
+    ...(accepts && { consumes: accepts }),
+    security,
     'x-problems': problems
   }
   return { schema: described, url }
@@ -81,29 +85,24 @@ const describeProblems: SwaggerTransformObject = (described) => {
   return { ...head, paths, components: { ...components, ...problems } }
 }
 
-function guardOf(config: FastifyContextConfig): Guard {
-  const { auth = {} } = config as { auth?: Guard }
-  return auth
-}
-
-/** One requirement for each way to satisfy the guard: `anyScope` gives a choice. */
-function securityOf(guard: Guard): { bearer: string[] }[] {
-  if (guard === false) return []
-  const { scopes = [], anyScope = [] } = guard
+/** One requirement for each way to satisfy a guard: `anyScope` gives a choice. */
+function securityOf(guard: Guard | undefined): { bearer: string[] }[] {
+  if (guard === undefined) return []
+  const { scopes, anyScope } = guard
   if (anyScope.length === 0) return [{ bearer: [...scopes] }]
   return anyScope.map((scope) => ({ bearer: [...scopes, scope] }))
 }
 
-function guardProblems(guard: Guard): ProblemKind[] {
-  if (guard === false) return []
-  const needsScope = securityOf(guard).some(({ bearer }) => bearer.length > 0)
-  return [
+function guardProblems(security: readonly { bearer: string[] }[]): ProblemKind[] {
+  if (security.length === 0) return []
+  const always: ProblemKind[] = [
     'invalid-request',
     'authentication-required',
     'invalid-token',
-    ...(needsScope ? (['insufficient-scope'] as const) : []),
     'issuer-unavailable'
   ]
+  const needsScope = security.some(({ bearer }) => bearer.length > 0)
+  return needsScope ? [...always, 'insufficient-scope'] : always
 }
 
 function contentProblems(schema: FastifySchema): ProblemKind[] {

@@ -30,7 +30,7 @@ async function click(page: Page, selector: string): Promise<void> {
   await eventually(page, `${found} && (${found}.click(), true)`)
 }
 
-void t.test('the page of the contract in a browser', { skip: noChromium }, async (t) => {
+t.test('the page of the contract in a browser', { skip: noChromium }, async (t) => {
   const origin = await startService(t)
   const page = await openPage(`${origin}/docs`)
   t.teardown(() => page.close())

@@ -58,14 +58,14 @@ async function buildService(): Promise<{ app: FastifyInstance; routes: RouteOpti
   return { app, routes }
 }
 
-void t.test('openapi.yaml is what the service answers', async (t) => {
+t.test('openapi.yaml is what the service answers', async (t) => {
   const { app } = await buildService()
   t.teardown(() => app.close())
   const { body } = await app.inject('/openapi.yaml')
   t.equal(text, body, '`node scripts/openapi.mjs` writes it anew')
 })
 
-void t.test('OWASP-9: the document has every route of the service, and no other', async (t) => {
+t.test('OWASP-9: the document has every route of the service, and no other', async (t) => {
   const { app, routes } = await buildService()
   t.teardown(() => app.close())
   const served = routes
@@ -80,7 +80,7 @@ void t.test('OWASP-9: the document has every route of the service, and no other'
   t.strictSame(described.sort(), [...new Set(served)].sort())
 })
 
-void t.test('every answer is described, with an example where it has a body', async (t) => {
+t.test('every answer is described, with an example where it has a body', async (t) => {
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const [method, { responses, requestBody }] of Object.entries(operations)) {
       const answers = { ...responses, ...(requestBody && { body: requestBody }) }
@@ -104,7 +104,7 @@ function hasExample({ schema, ...media }: Described & { schema?: Described }): b
   return [media, schema, shared].some((part) => part?.example ?? part?.examples)
 }
 
-void t.test('two public validators find nothing', async (t) => {
+t.test('two public validators find nothing', async (t) => {
   const { valid, errors } = await new Validator().validate(text)
   t.strictSame(errors, undefined)
   t.ok(valid)

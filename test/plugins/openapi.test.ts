@@ -47,15 +47,15 @@ function operation(document: Document, path: string, method: string) {
   return found
 }
 
-void t.test('an OpenAPI document of the routes', async (t) => {
+t.test('an OpenAPI document of the routes', async (t) => {
   const document = await describedApp()
 
-  void t.test('is OpenAPI 3.1 and names the routes that are not hidden', async (t) => {
+  t.test('is OpenAPI 3.1 and names the routes that are not hidden', async (t) => {
     t.equal(document.openapi, '3.1.0')
     t.strictSame(Object.keys(document.paths), ['/open', '/any-token', '/notes/{id}'])
   })
 
-  void t.test('takes the security requirement of each operation from its guard', async (t) => {
+  t.test('takes the security requirement of each operation from its guard', async (t) => {
     t.strictSame(operation(document, '/open', 'get').security, [])
     t.strictSame(operation(document, '/any-token', 'get').security, [{ bearer: [] }])
     t.strictSame(operation(document, '/notes/{id}', 'put').security, [
@@ -64,7 +64,7 @@ void t.test('an OpenAPI document of the routes', async (t) => {
     ])
   })
 
-  void t.test('lists the problems that follow from guard, schemas and declaration', async (t) => {
+  t.test('lists the problems that follow from guard, schemas and declaration', async (t) => {
     const statuses = (path: string, method: string) =>
       Object.keys(operation(document, path, method).responses)
     t.strictSame(statuses('/open', 'get'), ['200', '4XX', '5XX'])
@@ -75,7 +75,7 @@ void t.test('an OpenAPI document of the routes', async (t) => {
     )
   })
 
-  void t.test('shares one response between operations with the same problems', async (t) => {
+  t.test('shares one response between operations with the same problems', async (t) => {
     const name = 'validation-failed-or-idempotency-key-reused'
     t.strictSame(operation(document, '/notes/{id}', 'put').responses['422'], {
       $ref: `#/components/responses/${name}`
@@ -94,7 +94,7 @@ void t.test('an OpenAPI document of the routes', async (t) => {
     })
   })
 
-  void t.test('describes the header fields that come with a problem', async (t) => {
+  t.test('describes the header fields that come with a problem', async (t) => {
     t.match(document.components.responses, {
       'authentication-required-or-invalid-token': {
         headers: { 'WWW-Authenticate': { $ref: '#/components/headers/WWW-Authenticate' } }
@@ -105,7 +105,7 @@ void t.test('an OpenAPI document of the routes', async (t) => {
     })
   })
 
-  void t.test('keeps shared schemas under their own names', async (t) => {
+  t.test('keeps shared schemas under their own names', async (t) => {
     t.strictSame(Object.keys(document.components.schemas).sort(), ['Note', 'Problem'])
     t.match(operation(document, '/notes/{id}', 'put'), {
       requestBody: {
@@ -114,7 +114,7 @@ void t.test('an OpenAPI document of the routes', async (t) => {
     })
   })
 
-  void t.test('leaves no working material behind', async (t) => {
+  t.test('leaves no working material behind', async (t) => {
     t.notMatch(JSON.stringify(document), /x-problems|\$id/)
   })
 })

@@ -15,7 +15,7 @@ async function build(t: Test): Promise<FastifyInstance> {
   return app
 }
 
-void t.test('serves one document as JSON and as YAML', async (t) => {
+t.test('serves one document as JSON and as YAML', async (t) => {
   const app = await build(t)
   const json = await app.inject('/openapi.json')
   const yaml = await app.inject('/openapi.yaml')
@@ -26,7 +26,7 @@ void t.test('serves one document as JSON and as YAML', async (t) => {
   t.notMatch(yaml.body, /[&*]a\d/, 'without YAML aliases')
 })
 
-void t.test('HTTP: a client that has the document is told so', async (t) => {
+t.test('HTTP: a client that has the document is told so', async (t) => {
   const app = await build(t)
   for (const url of ['/openapi.json', '/openapi.yaml', '/docs', '/docs/swagger-ui.js']) {
     const first = await app.inject(url)
@@ -40,7 +40,7 @@ void t.test('HTTP: a client that has the document is told so', async (t) => {
   }
 })
 
-void t.test('the page takes everything from the service itself', async (t) => {
+t.test('the page takes everything from the service itself', async (t) => {
   const app = await build(t)
   const { body, headers } = await app.inject('/docs')
   t.equal(headers['content-type'], 'text/html; charset=utf-8')
