@@ -30,7 +30,9 @@ function publish(
   app.get(path, { config: { auth: false }, schema }, (request, reply) => {
     content ??= withEtag(make())
     reply.header('etag', content.etag).header('cache-control', 'public, max-age=300')
-    if (request.headers['if-none-match'] === content.etag) return reply.code(304).send()
+    // A list, weak tags included (RFC 9110 section 13.1.2): no other tag can hold this digest and its quotes.
+    const known = request.headers['if-none-match']?.includes(content.etag)
+    if (known === true) return reply.code(304).send()
     return reply.type(`${type}; charset=utf-8`).send(content.body)
   })
 }
