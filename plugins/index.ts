@@ -3,6 +3,7 @@ import type { Config } from '../src/config/schema.ts'
 import gracefulClose from './graceful-close.ts'
 import latchkey from './latchkey.ts'
 import methodNotAllowed from './method-not-allowed.ts'
+import openapi from './openapi.ts'
 import problemDetails from './problem-details.ts'
 import requestLog from './request-log.ts'
 import securityHeaders from './security-headers.ts'
@@ -25,4 +26,5 @@ export async function registerPlugins(
   await app.register(securityHeaders, { origins: corsOrigins })
   await app.register(methodNotAllowed)
   await app.register(latchkey, { issuers, publicUrl })
+  await app.register(openapi)
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import me from './me.ts'
+import openapi from './openapi.ts'
 import operations from './operations.ts'
 import type { OperationsOptions } from './operations.ts'
 import protectedResource from './protected-resource.ts'
@@ -17,5 +18,6 @@ export async function registerRoutes(app: FastifyInstance, options: RoutesOption
   await app.register(whoami)
   await app.register(me)
   await app.register(protectedResource, options.protectedResource)
+  await app.register(openapi)
   await app.register(operations, options.operations)
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -110,6 +110,25 @@ t.test('a second signal ends it at once', async (t) => {
   t.ok(performance.now() - begin < 5000)
 })
 
+t.test('without an issuer it starts one, and what it prints leads to an answer', async (t) => {
+  const { port, printed, child } = await startListening(t, {
+    PORT: '0',
+    DATA_DIR: temporaryDirectory(t)
+  })
+  while (!printed.out.includes('curl -i')) await once(child.stdout, 'data')
+  const [, issuer = ''] = /npx latchkey token --issuer (\S+)\)/.exec(printed.out) ?? []
+  const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url))
+  const token = execFileSync(process.execPath, [cli, 'token', '--issuer', issuer], {
+    encoding: 'utf8'
+  })
+  const urls = printed.out.match(/(?<=\$TOKEN" )\S+/g) ?? []
+  t.ok(urls.includes(`http://127.0.0.1:${port}/whoami`))
+  for (const url of urls) {
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${token.trim()}` } })
+    t.equal(answer.status, 200, url)
+  }
+})
+
 async function busyPort(t: Teardown): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -117,11 +136,16 @@ async function busyPort(t: Teardown): Promise<string> {
   return String((server.address() as AddressInfo).port)
 }
 
-function fileHolding(t: Teardown, text: string): string {
+function temporaryDirectory(t: Teardown): string {
   const directory = mkdtempSync(join(tmpdir(), 'latchkey-'))
-  t.teardown(() => rmSync(directory, { recursive: true }))
-  writeFileSync(join(directory, 'latchkey.json'), text)
-  return join(directory, 'latchkey.json')
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+function fileHolding(t: Teardown, text: string): string {
+  const path = join(temporaryDirectory(t), 'latchkey.json')
+  writeFileSync(path, text)
+  return path
 }
 
 /** What stops a start: the setting that the line begins with, and the environment. */
