@@ -55,8 +55,9 @@ interface Document {
 
 const describeOperation: SwaggerTransform = ({ url, route }) => {
   const { schema = {}, config = {} } = route
-  const { accepts } = config as { accepts?: readonly string[] }
-  const security = securityOf(parseGuard(config.auth))
+  const { accepts } = config
+  const guard = parseGuard(config.auth)
+  const security = securityOf(guard)
   const problems = [
     ...guardProblems(security),
     ...contentProblems(schema),
@@ -65,6 +66,7 @@ const describeOperation: SwaggerTransform = ({ url, route }) => {
   const described = {
     ...schema,
     ...(accepts && { consumes: accepts }),
+    description: [schema.description, scopesInWords(guard)].filter(Boolean).join(' '),
     security,
     'x-problems': problems
   }
@@ -91,6 +93,14 @@ function securityOf(guard: Guard | undefined): { bearer: string[] }[] {
   const { scopes, anyScope } = guard
   if (anyScope.length === 0) return [{ bearer: [...scopes] }]
   return anyScope.map((scope) => ({ bearer: [...scopes, scope] }))
+}
+
+/** For pages that show the scopes of no scheme but OAuth 2. */
+function scopesInWords(guard: Guard | undefined): string {
+  const { scopes = [], anyScope = [] } = guard ?? {}
+  const choice = anyScope.map((scope) => `\`${scope}\``).join(' or ')
+  const needed = [...scopes.map((scope) => `\`${scope}\``), ...(choice ? [choice] : [])]
+  return needed.length === 0 ? '' : `Needs the scope ${needed.join(' and ')}.`
 }
 
 function guardProblems(security: readonly { bearer: string[] }[]): ProblemKind[] {

@@ -41,9 +41,9 @@ function withEtag(body: string): { body: string; etag: string } {
   return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
 }
 
-/** As people read it: one line for one fact, nothing abbreviated. */
+/** Without aliases, and with quotes where readers of YAML 1.1 would see a date or a number. */
 function yamlOf(document: object): string {
-  return stringify(document, { aliasDuplicateObjects: false, lineWidth: 100 })
+  return stringify(document, { aliasDuplicateObjects: false, compat: 'yaml-1.1', lineWidth: 100 })
 }
 
 function swaggerUi(file: string): string {

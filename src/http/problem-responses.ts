@@ -1,4 +1,7 @@
+import { formatChallenge } from '../token/challenge.ts'
+import { refusals } from '../token/refusal.ts'
 import { problemDocument, problemKinds } from './problem.ts'
+import type { ChallengeParameters } from '../token/challenge.ts'
 import type { ProblemDocument, ProblemFault, ProblemKind } from './problem.ts'
 
 /** An OpenAPI Reference Object. */
@@ -15,8 +18,15 @@ export interface ProblemComponents {
 
 /** The shared descriptions that {@link problemResponses} adds to and refers to. */
 export function problemComponents(): ProblemComponents {
-  const headers = { 'WWW-Authenticate': challengeHeader, 'Retry-After': retryAfterHeader }
-  return { responses: {}, examples: {}, headers }
+  return {
+    responses: {},
+    examples: {},
+    headers: {
+      'WWW-Authenticate': challengeHeader,
+      'Retry-After': retryAfterHeader,
+      Accept: acceptHeader
+    }
+  }
 }
 
 /**
@@ -107,9 +117,11 @@ const faults: readonly ProblemFault[] = [
 ]
 
 const headersOf: Partial<Record<ProblemKind, readonly string[]>> = {
+  'invalid-request': ['WWW-Authenticate'],
   'authentication-required': ['WWW-Authenticate'],
   'invalid-token': ['WWW-Authenticate'],
   'insufficient-scope': ['WWW-Authenticate'],
+  'unsupported-media-type': ['Accept'],
   'issuer-unavailable': ['Retry-After'],
   'service-unavailable': ['Retry-After']
 }
@@ -118,16 +130,24 @@ const challengeHeader = {
   description: 'The challenge (RFC 6750 section 3): what a request needs to be accepted.',
   schema: { type: 'string' },
   examples: {
-    'without credentials': {
-      value: 'Bearer realm="latchkey", scope="documents:read"'
-    },
-    'with a bad token': {
-      value: 'Bearer realm="latchkey", error="invalid_token", error_description="…"'
-    },
-    'without the scope': {
-      value: 'Bearer realm="latchkey", error="insufficient_scope", scope="documents:read"'
-    }
+    'without credentials': challengeExample({}),
+    'with a bad token': challengeExample({
+      error: 'invalid_token',
+      error_description: refusals.expired.description
+    }),
+    'without the scope': challengeExample({ error: 'insufficient_scope' })
   }
+}
+
+function challengeExample(parameters: Partial<ChallengeParameters>): { value: string } {
+  const scope = parameters.error === 'invalid_token' ? undefined : 'documents:read'
+  return { value: formatChallenge({ realm: 'api', ...parameters, scope }) }
+}
+
+const acceptHeader = {
+  description: 'The media types that the operation reads (RFC 9110 section 12.5.1).',
+  schema: { type: 'string' },
+  example: 'application/json'
 }
 
 const retryAfterHeader = {

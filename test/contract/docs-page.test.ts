@@ -3,6 +3,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import openapi from '../../plugins/openapi.ts'
+import securityHeaders from '../../plugins/security-headers.ts'
 import openapiRoutes from '../../routes/openapi.ts'
 import { noChromium, openPage } from '../support/chromium.ts'
 import type { Page } from '../support/chromium.ts'
@@ -11,6 +12,7 @@ import type { Page } from '../support/chromium.ts'
 async function startService(t: Test): Promise<string> {
   const app = Fastify()
   t.teardown(() => app.close())
+  await app.register(securityHeaders, { origins: [] })
   await app.register(openapi)
   const schema = { operationId: 'getEcho', summary: 'Say it again', tags: ['caller'] }
   app.get('/echo', { schema }, (request) => ({ heard: request.headers.authorization }))

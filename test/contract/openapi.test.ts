@@ -58,11 +58,10 @@ async function buildService(): Promise<{ app: FastifyInstance; routes: RouteOpti
   return { app, routes }
 }
 
-t.test('openapi.yaml is what the service answers', async (t) => {
-  const { app } = await buildService()
-  t.teardown(() => app.close())
-  const { body } = await app.inject('/openapi.yaml')
-  t.equal(text, body, '`node scripts/openapi.mjs` writes it anew')
+// In a process of its own: tap changes how the yaml package writes dates in this one.
+t.test('openapi.yaml is what the routes give', async (t) => {
+  const { status, stderr } = runNode('scripts/openapi.mjs', '--check')
+  t.equal(status, 0, stderr)
 })
 
 t.test('OWASP-9: the document has every route of the service, and no other', async (t) => {
@@ -109,10 +108,11 @@ t.test('two public validators find nothing', async (t) => {
   t.strictSame(errors, undefined)
   t.ok(valid)
   const redocly = createRequire(import.meta.url).resolve('@redocly/cli/bin/cli.js')
-  const { status, stdout } = spawnSync(process.execPath, [redocly, 'lint', 'openapi.yaml'], {
-    cwd: fileURLToPath(root),
-    env: { REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
-    encoding: 'utf8'
-  })
+  const { status, stdout } = runNode(redocly, 'lint', 'openapi.yaml')
   t.equal(status, 0, stdout)
 })
+
+function runNode(...args: string[]) {
+  const env = { REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
+  return spawnSync(process.execPath, args, { cwd: fileURLToPath(root), env, encoding: 'utf8' })
+}

@@ -29,9 +29,10 @@ async function describedApp(): Promise<Document> {
     {
       config: {
         auth: { scopes: ['openid'], anyScope: ['notes:write', 'admin'] },
-        problems: ['precondition-failed', 'idempotency-key-reused']
+        problems: ['precondition-failed', 'idempotency-key-reused'],
+        accepts: ['application/merge-patch+json']
       },
-      schema: { ...noteAnswer, body: Type.Ref('Note') }
+      schema: { ...noteAnswer, description: 'Changes a note.', body: Type.Ref('Note') }
     },
     () => ({ text: '' })
   )
@@ -62,6 +63,13 @@ t.test('an OpenAPI document of the routes', async (t) => {
       { bearer: ['openid', 'notes:write'] },
       { bearer: ['openid', 'admin'] }
     ])
+  })
+
+  t.test('says the scopes in words too, which not every page shows', async (t) => {
+    t.match(operation(document, '/notes/{id}', 'put'), {
+      description: 'Changes a note. Needs the scope `openid` and `notes:write` or `admin`.'
+    })
+    t.notOk('description' in operation(document, '/any-token', 'get'))
   })
 
   t.test('lists the problems that follow from guard, schemas and declaration', async (t) => {
@@ -109,8 +117,16 @@ t.test('an OpenAPI document of the routes', async (t) => {
     t.strictSame(Object.keys(document.components.schemas).sort(), ['Note', 'Problem'])
     t.match(operation(document, '/notes/{id}', 'put'), {
       requestBody: {
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/Note' } } }
+        content: {
+          'application/merge-patch+json': { schema: { $ref: '#/components/schemas/Note' } }
+        }
       }
+    })
+  })
+
+  t.test('names the media types that a route reads', async (t) => {
+    t.match(operation(document, '/notes/{id}', 'put'), {
+      requestBody: { content: { 'application/merge-patch+json': {} } }
     })
   })
 
