@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../src/config/schema.ts'
 import gracefulClose from './graceful-close.ts'
+import type { KeySetStore } from '../src/issuer/key-set.ts'
 import latchkey from './latchkey.ts'
 import methodNotAllowed from './method-not-allowed.ts'
+import openapi from './openapi.ts'
 import problemDetails from './problem-details.ts'
 import requestLog from './request-log.ts'
 import securityHeaders from './security-headers.ts'
@@ -11,18 +13,21 @@ import securityHeaders from './security-headers.ts'
 export interface PluginsOptions {
   /** The URL that clients call, known at the latest when the service listens. */
   readonly publicUrl: () => string
+  /** Keeps the last good key set of each issuer over restarts. */
+  readonly keySetStore: KeySetStore
 }
 
 /** Gives the service its plugins. The order is that of their hooks: README.md tells why. */
 export async function registerPlugins(
   app: FastifyInstance,
   { issuers, corsOrigins }: Config,
-  { publicUrl }: PluginsOptions
+  { publicUrl, keySetStore }: PluginsOptions
 ): Promise<void> {
   await app.register(gracefulClose)
   await app.register(requestLog)
   await app.register(problemDetails)
   await app.register(securityHeaders, { origins: corsOrigins })
   await app.register(methodNotAllowed)
-  await app.register(latchkey, { issuers, publicUrl })
+  await app.register(latchkey, { issuers, publicUrl, keySetStore })
+  await app.register(openapi)
 }

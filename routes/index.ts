@@ -1,5 +1,8 @@
 import type { FastifyInstance } from 'fastify'
+import documents from './documents/index.ts'
+import type { DocumentRoutesOptions } from './documents/index.ts'
 import me from './me.ts'
+import openapi from './openapi.ts'
 import operations from './operations.ts'
 import type { OperationsOptions } from './operations.ts'
 import protectedResource from './protected-resource.ts'
@@ -8,6 +11,7 @@ import whoami from './whoami.ts'
 
 /** What the routes need beyond the plugins. */
 export interface RoutesOptions {
+  readonly documents: DocumentRoutesOptions
   readonly operations: OperationsOptions
   readonly protectedResource: ProtectedResourceOptions
 }
@@ -16,6 +20,8 @@ export interface RoutesOptions {
 export async function registerRoutes(app: FastifyInstance, options: RoutesOptions): Promise<void> {
   await app.register(whoami)
   await app.register(me)
+  await app.register(documents, options.documents)
   await app.register(protectedResource, options.protectedResource)
+  await app.register(openapi)
   await app.register(operations, options.operations)
 }

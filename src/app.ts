@@ -1,34 +1,73 @@
 import { randomUUID } from 'node:crypto'
 import Fastify, { LogController } from 'fastify'
-import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify'
 import { registerPlugins } from '../plugins/index.ts'
 import { answerClientError, answerProblem } from '../plugins/problem-details.ts'
 import { logRequest, logSerializers } from '../plugins/request-log.ts'
 import { registerRoutes } from '../routes/index.ts'
+import { ConfigError } from './config/error.ts'
 import { publicUrlOf } from './config/public-url.ts'
 import type { Config } from './config/schema.ts'
+import { openDocuments } from './documents/documents.ts'
+import { openDatabase } from './storage/database.ts'
+import type { Storage } from './storage/database.ts'
+import { isAnswering } from './storage/health.ts'
+import { createKeySetStore } from './storage/key-sets.ts'
 
 export interface AppOptions {
   /** Where log lines go. Default: standard output. */
   readonly logDestination?: { write(line: string): void }
 }
 
-/** The service, composed and ready to listen. Does not wait for the issuers: they may be down. */
+/**
+ * The service, composed and ready to listen. Opens the database; does not wait for the issuers, which may be down.
+ * @throws {ConfigError} if the database can't be opened
+ */
 export async function buildApp(config: Config, options: AppOptions = {}): Promise<FastifyInstance> {
   const app = Fastify(serverOptions(config, options))
   const publicUrl = () => publicUrlOf(config, listeningPort(app) ?? config.port)
-  await registerPlugins(app, config, { publicUrl })
+  const storage = await openStorage(config, app.log)
+  // Closed last: Fastify runs these hooks in reverse order, and the server's own is the last one added.
+  app.addHook('onClose', () => storage.close())
+
+  await registerPlugins(app, config, { publicUrl, keySetStore: createKeySetStore(storage) })
   await registerRoutes(app, {
-    operations: { checks: { 'issuer keys': () => app.latchkey.isReady() } },
+    documents: { documents: await openDocuments(storage), publicUrl },
     protectedResource: {
       resource: publicUrl,
       publicUrl: config.publicUrl,
       issuers: app.latchkey.issuers,
       scopes: () => app.latchkey.scopes(),
       name: 'Latchkey'
+    },
+    operations: {
+      checks: { 'issuer keys': () => app.latchkey.isReady(), database: () => isAnswering(storage) }
     }
   })
   return app
+}
+
+async function openStorage(config: Config, log: FastifyBaseLogger): Promise<Storage> {
+  const { databaseUrl, dataDir } = config
+  try {
+    return await openDatabase(databaseUrl ?? dataDir, {
+      onConnectionError: (err) => log.warn({ err }, 'connection to the database lost')
+    })
+  } catch (error) {
+    throw databaseFault(config, error as Error)
+  }
+}
+
+/** A driver's message may hold what the URL holds: only its code is told. */
+function databaseFault({ databaseUrl, dataDir }: Config, error: Error): ConfigError {
+  const code = codeOf(error.cause) ?? codeOf(error) ?? 'no answer'
+  if (databaseUrl === undefined)
+    return new ConfigError('DATA_DIR', `"${dataDir}" (${code})`, 'a directory that can be written')
+  return new ConfigError('DATABASE_URL', `a database that fails (${code})`, 'one that answers')
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code
 }
 
 /** The port that the service really listens on; undefined until then. */

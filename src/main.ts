@@ -2,10 +2,14 @@ import { readFileSync, realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
-import { buildApp } from './app.ts'
+import { buildApp, listeningPort } from './app.ts'
 import { ConfigError } from './config/error.ts'
 import { loadConfig } from './config/load.ts'
+import { publicUrlOf } from './config/public-url.ts'
 import type { Config } from './config/schema.ts'
+import type { DevelopmentIssuer } from './development/issuer.ts'
+import { welcome } from './development/welcome.ts'
+import type { Addresses } from './development/welcome.ts'
 
 /** Runs the service until a signal ends it. A start that fails writes one line and exits with 1. */
 export async function main(): Promise<void> {
@@ -19,10 +23,47 @@ export async function main(): Promise<void> {
 }
 
 async function serve(config: Config): Promise<void> {
+  if (config.issuers.length > 0) return run(config)
+  const issuer = await startIssuer(config)
+  const trusted = { issuer: issuer.issuer, audience: developmentAudience(config) }
+  return run({ ...config, issuers: [trusted] }, issuer)
+}
+
+async function run(config: Config, issuer?: DevelopmentIssuer): Promise<void> {
   const app = await buildApp(config)
   await app.ready()
   await listen(app, config)
-  stopOnSignals(app)
+  stopOnSignals(app, issuer)
+  if (issuer !== undefined) process.stdout.write(welcome(addressesOf(app, config, issuer)))
+}
+
+/** The development issuer stands beside the service, on the next port. */
+async function startIssuer(config: Config): Promise<DevelopmentIssuer> {
+  const { startDevelopmentIssuer } = await import('./development/issuer.ts')
+  const { port, dataDir } = config
+  return startDevelopmentIssuer({
+    port: port > 0 && port < 65_535 ? port + 1 : 0,
+    audience: developmentAudience(config),
+    scopes: ['documents:read', 'documents:write'],
+    ...(dataDir !== 'memory://' && { dataDir })
+  })
+}
+
+/** As a client names the API (RFC 8707): its URL, as far as that is known before it listens. */
+function developmentAudience(config: Config): string {
+  return publicUrlOf(config, config.port)
+}
+
+function addressesOf(
+  app: FastifyInstance,
+  config: Config,
+  { issuer }: DevelopmentIssuer
+): Addresses {
+  return {
+    publicUrl: publicUrlOf(config, listeningPort(app) ?? config.port),
+    issuer,
+    findsIssuer: config.dataDir === './data'
+  }
 }
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {
@@ -51,12 +92,13 @@ function listenFault(error: NodeJS.ErrnoException, host: string, port: number): 
 /** Milliseconds that running requests get to finish; the process is gone within 10 s. */
 const graceMs = 8000
 
-function stopOnSignals(app: FastifyInstance): void {
+function stopOnSignals(app: FastifyInstance, issuer: DevelopmentIssuer | undefined): void {
   closeWithGrace({ delay: 9500, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'stopping after an error nobody caught')
     else app.log.info({ signal }, 'stopping')
     setTimeout(() => app.server.closeAllConnections(), graceMs).unref()
     await app.close()
+    await issuer?.close()
   })
 }
 

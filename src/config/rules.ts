@@ -37,7 +37,7 @@ export function isDatabaseUrl(text: string): boolean {
 
 /** True for a directory, or `memory://` for none. */
 export function isDataDirectory(text: string): boolean {
-  return text === 'memory://' || (text !== '' && !text.includes('://'))
+  return text === 'memory://' || (text !== '' && !/^[a-z][a-z0-9+.-]+:/i.test(text))
 }
 
 function addressBits(address: string): number {

@@ -47,7 +47,11 @@ t.test('the packed package compiles in a strict project without skipLibCheck', a
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options))
   writeFileSync(join(folder, 'consumer.ts'), consumer)
 
-  const { stdout, stderr, status } = run(process.execPath, [resolve('node_modules/typescript/bin/tsc'), '-p', folder])
+  const { stdout, stderr, status } = run(process.execPath, [
+    resolve('node_modules/typescript/bin/tsc'),
+    '-p',
+    folder
+  ])
   t.equal(stdout + stderr, '')
   t.equal(status, 0)
 })
@@ -70,11 +74,25 @@ function installPackage(folder: string): void {
   for (const name of readdirSync('node_modules')) {
     if (!name.startsWith('.')) symlinkSync(resolve('node_modules', name), join(modules, name))
   }
-  const { stdout } = run('npm', ['pack', '--json', '--ignore-scripts', `--pack-destination=${folder}`])
+  const { stdout } = run('npm', [
+    'pack',
+    '--json',
+    '--ignore-scripts',
+    `--pack-destination=${folder}`
+  ])
   const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
-  run('tar', ['-xzf', join(folder, filename), '-C', join(modules, 'latchkey'), '--strip-components=1'])
+  run('tar', [
+    '-xzf',
+    join(folder, filename),
+    '-C',
+    join(modules, 'latchkey'),
+    '--strip-components=1'
+  ])
 }
 
-function run(command: string, parameters: string[]): { stdout: string; stderr: string; status: number | null } {
+function run(
+  command: string,
+  parameters: string[]
+): { stdout: string; stderr: string; status: number | null } {
   return spawnSync(command, parameters, { encoding: 'utf8' })
 }

@@ -1,0 +1,156 @@
+import { createRequire } from 'node:module'
+
+import swagger from '@fastify/swagger'
+import fp from 'fastify-plugin'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import type { SwaggerTransform, SwaggerTransformObject } from '@fastify/swagger'
+
+import { problemComponents, problemResponses } from '../src/http/problem-responses.ts'
+import { ProblemSchema } from '../src/http/problem-schema.ts'
+import { parseGuard } from '../src/token/guard.ts'
+import type { ProblemKind } from '../src/http/problem.ts'
+import type { Guard } from '../src/token/guard.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The problems that this route answers with beyond those of its guard and of its schemas. */
+    problems?: readonly ProblemKind[]
+  }
+}
+
+/**
+ * Describes the routes registered after it as an OpenAPI 3.1 document: `app.swagger()`, once the app
+ * is ready. Security requirements and problem answers follow from each route's `config` and schemas;
+ * routes with `hide: true` in their schema are left out.
+ */
+async function openapi(app: FastifyInstance): Promise<void> {
+  app.addSchema(ProblemSchema)
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info,
+      servers: [{ url: '/' }],
+      tags,
+      components: { securitySchemes }
+    },
+    convertConstToEnum: false,
+    refResolver: { buildLocalReference: ({ $id }) => $id as string },
+    transform: describeOperation,
+    transformObject: describeProblems
+  })
+}
+
+export default fp(openapi, { name: 'openapi', fastify: '5.x' })
+
+/** An operation on its way through @fastify/swagger, which hands on `x-` members untouched. */
+interface Operation {
+  responses: Record<string, object>
+  'x-problems'?: readonly ProblemKind[]
+}
+
+interface Document {
+  paths: Record<string, Record<string, Operation>>
+  components: object
+}
+
+const describeOperation: SwaggerTransform = ({ url, route }) => {
+  const { schema = {}, config = {} } = route
+  const { accepts } = config
+  const guard = parseGuard(config.auth)
+  const security = securityOf(guard)
+  const problems = [
+    ...guardProblems(security),
+    ...contentProblems(schema),
+    ...(config.problems ?? [])
+  ]
+  const described = {
+    ...schema,
+    ...(accepts && { consumes: accepts }),
+    description: [schema.description, scopesInWords(guard)].filter(Boolean).join(' '),
+    security,
+    'x-problems': problems
+  }
+  return { schema: described, url }
+}
+
+const describeProblems: SwaggerTransformObject = (described) => {
+  if (!('openapiObject' in described)) return {}
+  const { components, paths, ...head } = described.openapiObject as Document
+  const problems = problemComponents()
+  for (const path of Object.values(paths)) {
+    for (const operation of Object.values(path)) {
+      const { 'x-problems': kinds = [] } = operation
+      delete operation['x-problems']
+      operation.responses = { ...problemResponses(kinds, problems), ...operation.responses }
+    }
+  }
+  return { ...head, paths, components: { ...components, ...problems } }
+}
+
+/** One requirement for each way to satisfy a guard: `anyScope` gives a choice. */
+function securityOf(guard: Guard | undefined): { bearer: string[] }[] {
+  if (guard === undefined) return []
+  const { scopes, anyScope } = guard
+  if (anyScope.length === 0) return [{ bearer: [...scopes] }]
+  return anyScope.map((scope) => ({ bearer: [...scopes, scope] }))
+}
+
+/** For pages that show the scopes of no scheme but OAuth 2. */
+function scopesInWords(guard: Guard | undefined): string {
+  const { scopes = [], anyScope = [] } = guard ?? {}
+  const choice = anyScope.map((scope) => `\`${scope}\``).join(' or ')
+  const needed = [...scopes.map((scope) => `\`${scope}\``), ...(choice ? [choice] : [])]
+  return needed.length === 0 ? '' : `Needs the scope ${needed.join(' and ')}.`
+}
+
+function guardProblems(security: readonly { bearer: string[] }[]): ProblemKind[] {
+  if (security.length === 0) return []
+  const always: ProblemKind[] = [
+    'invalid-request',
+    'authentication-required',
+    'invalid-token',
+    'issuer-unavailable'
+  ]
+  const needsScope = security.some(({ bearer }) => bearer.length > 0)
+  return needsScope ? [...always, 'insufficient-scope'] : always
+}
+
+function contentProblems(schema: FastifySchema): ProblemKind[] {
+  if (schema.body !== undefined) {
+    return ['invalid-request', 'content-too-large', 'unsupported-media-type', 'validation-failed']
+  }
+  const checked = schema.querystring ?? schema.params ?? schema.headers
+  return checked === undefined ? [] : ['validation-failed']
+}
+
+const { version } = createRequire(import.meta.url)('latchkey/package.json') as { version: string }
+
+const info = {
+  title: 'Latchkey',
+  version,
+  summary: 'An API behind OpenID Connect access tokens.',
+  description: [
+    'Send the access token of your OpenID Connect provider with each request:',
+    '`Authorization: Bearer <token>`. The scopes that an operation needs are listed as its security',
+    'requirement. Every answer from 400 on is a problem document (RFC 9457); tell problems apart by',
+    'their `type`. Every GET operation answers HEAD as well.'
+  ].join(' '),
+  license: { name: 'MIT', identifier: 'MIT' }
+}
+
+const tags = [
+  { name: 'caller', description: 'What the service knows of whoever calls it.' },
+  { name: 'documents', description: "The caller's own JSON documents." },
+  { name: 'discovery', description: 'What clients read before they call.' },
+  { name: 'operations', description: 'For those who run the service.' }
+]
+
+const securitySchemes = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description:
+      'An access token of the configured issuer (RFC 6750). The names in a security requirement are the scopes that the token must hold.'
+  }
+} as const

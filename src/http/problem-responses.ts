@@ -1,0 +1,157 @@
+import { formatChallenge } from '../token/challenge.ts'
+import { refusals } from '../token/refusal.ts'
+import { problemDocument, problemKinds } from './problem.ts'
+import type { ChallengeParameters } from '../token/challenge.ts'
+import type { ProblemDocument, ProblemFault, ProblemKind } from './problem.ts'
+
+/** An OpenAPI Reference Object. */
+export interface Reference {
+  readonly $ref: string
+}
+
+/** The parts of an OpenAPI Components Object that describe answers with a problem document. */
+export interface ProblemComponents {
+  readonly responses: Record<string, object>
+  readonly examples: Record<string, { summary: string; value: ProblemDocument }>
+  readonly headers: Record<string, object>
+}
+
+/** The shared descriptions that {@link problemResponses} adds to and refers to. */
+export function problemComponents(): ProblemComponents {
+  return {
+    responses: {},
+    examples: {},
+    headers: {
+      'WWW-Authenticate': challengeHeader,
+      'Retry-After': retryAfterHeader,
+      Accept: acceptHeader
+    }
+  }
+}
+
+/**
+ * The OpenAPI responses of an operation that answers with problems of these kinds, and with those
+ * that any request can meet. Kinds of one status share a response, kept in `components` by its name.
+ */
+export function problemResponses(
+  kinds: Iterable<ProblemKind>,
+  components: ProblemComponents
+): Record<string, Reference> {
+  const responses: Record<string, Reference> = {}
+  for (const [status, group] of byStatus(kinds)) {
+    const description = group.map((kind) => problemKinds[kind].title).join(' / ')
+    const answer = { name: group.join('-or-'), description, kinds: group }
+    responses[status] = sharedResponse(answer, components)
+  }
+  responses['4XX'] = sharedResponse(otherRefusal, components)
+  responses['5XX'] = sharedResponse(otherFailure, components)
+  return responses
+}
+
+/** One response of the document: the problems that come with one status. */
+interface Answer {
+  readonly name: string
+  readonly description: string
+  readonly kinds: readonly ProblemKind[]
+}
+
+function sharedResponse(answer: Answer, components: ProblemComponents): Reference {
+  components.responses[answer.name] ??= problemResponse(answer)
+  for (const kind of answer.kinds) components.examples[kind] ??= problemExample(kind)
+  return reference('responses', answer.name)
+}
+
+function byStatus(kinds: Iterable<ProblemKind>): Map<number, ProblemKind[]> {
+  const groups = new Map<number, ProblemKind[]>()
+  for (const kind of new Set(kinds)) {
+    const { status } = problemKinds[kind]
+    groups.set(status, [...(groups.get(status) ?? []), kind])
+  }
+  return groups
+}
+
+function problemResponse({ description, kinds }: Answer): object {
+  const headers = [...new Set(kinds.flatMap((kind) => headersOf[kind] ?? []))]
+  return {
+    description,
+    ...(headers.length > 0 && { headers: references('headers', headers) }),
+    content: {
+      'application/problem+json': {
+        schema: reference('schemas', 'Problem'),
+        examples: references('examples', kinds)
+      }
+    }
+  }
+}
+
+function problemExample(kind: ProblemKind): { summary: string; value: ProblemDocument } {
+  const value = problemDocument(kind, {
+    instance: '5c1f7b0e-52a1-4f0e-9d8e-3f6f0f0f6a52',
+    ...(kind === 'validation-failed' && { errors: faults })
+  })
+  return { summary: problemKinds[kind].title, value }
+}
+
+function references(section: string, names: readonly string[]): Record<string, Reference> {
+  return Object.fromEntries(names.map((name) => [name, reference(section, name)]))
+}
+
+function reference(section: string, name: string): Reference {
+  return { $ref: `#/components/${section}/${name}` }
+}
+
+const otherRefusal: Answer = {
+  name: 'other-refusal',
+  description: 'Any other refusal of the request',
+  kinds: ['request-timeout', 'uri-too-long', 'header-fields-too-large']
+}
+
+const otherFailure: Answer = {
+  name: 'other-failure',
+  description: 'Any other failure of the service',
+  kinds: ['internal-error', 'service-unavailable']
+}
+
+const faults: readonly ProblemFault[] = [
+  { detail: "must have required property 'data'", pointer: '/data' }
+]
+
+const headersOf: Partial<Record<ProblemKind, readonly string[]>> = {
+  'invalid-request': ['WWW-Authenticate'],
+  'authentication-required': ['WWW-Authenticate'],
+  'invalid-token': ['WWW-Authenticate'],
+  'insufficient-scope': ['WWW-Authenticate'],
+  'unsupported-media-type': ['Accept'],
+  'issuer-unavailable': ['Retry-After'],
+  'service-unavailable': ['Retry-After']
+}
+
+const challengeHeader = {
+  description: 'The challenge (RFC 6750 section 3): what a request needs to be accepted.',
+  schema: { type: 'string' },
+  examples: {
+    'without credentials': challengeExample({}),
+    'with a bad token': challengeExample({
+      error: 'invalid_token',
+      error_description: refusals.expired.description
+    }),
+    'without the scope': challengeExample({ error: 'insufficient_scope' })
+  }
+}
+
+function challengeExample(parameters: Partial<ChallengeParameters>): { value: string } {
+  const scope = parameters.error === 'invalid_token' ? undefined : 'documents:read'
+  return { value: formatChallenge({ realm: 'api', ...parameters, scope }) }
+}
+
+const acceptHeader = {
+  description: 'The media types that the operation reads (RFC 9110 section 12.5.1).',
+  schema: { type: 'string' },
+  example: 'application/json'
+}
+
+const retryAfterHeader = {
+  description: 'Seconds to wait before the request is worth repeating (RFC 9110 section 10.2.3).',
+  schema: { type: 'integer', minimum: 0 },
+  example: 30
+}
