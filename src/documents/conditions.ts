@@ -1,0 +1,48 @@
+import { ProblemError } from '../http/problem.ts'
+
+/** The conditional fields of a request (RFC 9110 section 13.1), as they came. */
+export interface Conditions {
+  readonly ifMatch?: string | undefined
+  readonly ifNoneMatch?: string | undefined
+}
+
+/** The strong entity tag of a version (RFC 9110 section 8.8.3). */
+export function entityTag(version: number): string {
+  return `"${version}"`
+}
+
+/** Whether If-None-Match says that the client has this version: the weak comparison. */
+export function isUnchanged({ ifNoneMatch }: Conditions, version: number): boolean {
+  return ifNoneMatch !== undefined && names(ifNoneMatch.replaceAll('W/', ''), entityTag(version))
+}
+
+/** Whether a request to PUT means a document that must not exist yet. */
+export function isCreation({ ifMatch, ifNoneMatch }: Conditions): boolean {
+  return ifMatch === undefined && ifNoneMatch?.trim() === '*'
+}
+
+/**
+ * Refuses a change of a document that exists, unless the client has seen the version it changes.
+ * @throws {ProblemError} `precondition-failed` if a condition is false, `precondition-required` if
+ *   there is no If-Match
+ */
+export function requireMatch(conditions: Conditions, version: number): void {
+  const { ifMatch } = conditions
+  if (ifMatch !== undefined && !names(ifMatch, entityTag(version)))
+    throw new ProblemError('precondition-failed', {
+      detail: 'The document is no longer the one that If-Match names. Read it again, then retry.'
+    })
+  if (isUnchanged(conditions, version))
+    throw new ProblemError('precondition-failed', {
+      detail: 'The document exists, in a version that If-None-Match excludes.'
+    })
+  if (ifMatch === undefined)
+    throw new ProblemError('precondition-required', {
+      detail: 'Send If-Match with the ETag of the document as you last read it, then retry.'
+    })
+}
+
+/** The strong comparison of a list of entity tags, or `*`, with one tag; `W/"1"` never equals `"1"`. */
+function names(field: string, tag: string): boolean {
+  return field.trim() === '*' || field.split(',').some((candidate) => candidate.trim() === tag)
+}

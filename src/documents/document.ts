@@ -1,0 +1,56 @@
+/** The content of a document: any JSON object. */
+export type DocumentData = Readonly<Record<string, unknown>>
+
+/** What a client says of a document. */
+export interface DocumentInput {
+  /** Defaults to `default`. */
+  readonly collection?: string
+  readonly data: DocumentData
+}
+
+/** A document as clients see it; the times are RFC 3339, in UTC. */
+export interface Document {
+  readonly id: string
+  readonly collection: string
+  readonly data: DocumentData
+  readonly createdAt: string
+  readonly updatedAt: string
+}
+
+/** A document, and the number of the owner's change that made this state of it. */
+export interface StoredDocument {
+  readonly document: Document
+  readonly version: number
+}
+
+/** What became of a document since a client last asked. */
+export type Change =
+  | {
+      readonly id: string
+      readonly deleted: false
+      readonly etag: string
+      readonly document: Document
+    }
+  | { readonly id: string; readonly deleted: true; readonly deletedAt: string }
+
+/** The collection of a document whose client names none. */
+export const defaultCollection = 'default'
+
+/** The bounds of what one owner can store, and how long traces are kept. */
+export const limits = {
+  /** Bytes of `data`, serialized without white space as UTF-8. */
+  dataBytes: 256 * 1024,
+  /** Bytes of a request's body: `data`, its envelope and some white space. */
+  bodyBytes: 320 * 1024,
+  /** Levels of nesting in `data`, itself included. */
+  dataDepth: 32,
+  /** Live documents of one owner. */
+  documentsPerOwner: 10_000,
+  /** Items of a page, unless the client says otherwise; at most `maximumPageSize`. */
+  pageSize: 20,
+  maximumPageSize: 100,
+  /** Milliseconds that an Idempotency-Key is remembered: 24 hours. */
+  idempotencyLifetime: 24 * 60 * 60 * 1000,
+  /** Milliseconds that the change feed remembers a deletion: 90 days. */
+  tombstoneLifetime: 90 * 24 * 60 * 60 * 1000
+} as const

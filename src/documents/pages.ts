@@ -1,0 +1,101 @@
+import type { Kysely } from 'kysely'
+import { ProblemError } from '../http/problem.ts'
+import type { Tables } from '../storage/tables.ts'
+import { entityTag } from './conditions.ts'
+import type { Cursors } from './cursor.ts'
+import { limits } from './document.ts'
+import type { Change, Document } from './document.ts'
+import {
+  lastPurgedChange,
+  listChanges,
+  listDocuments,
+  toStored,
+  toTimestamp
+} from './repository.ts'
+import type { DocumentRow } from './repository.ts'
+
+export interface PageQuery {
+  readonly limit?: number | undefined
+  readonly cursor?: string | undefined
+  readonly collection?: string | undefined
+}
+
+export interface DocumentPage {
+  readonly items: readonly Document[]
+  /** The cursor of the next page; absent on the last one. */
+  readonly next?: string
+}
+
+export interface ChangesQuery {
+  readonly limit?: number | undefined
+  readonly since?: string | undefined
+}
+
+export interface ChangePage {
+  readonly items: readonly Change[]
+  /** Where to go on, now or later. */
+  readonly next: string
+  /** Whether more changes were there already. */
+  readonly more: boolean
+}
+
+/** See `Documents.page`. The position in a list is the change that created its last document. */
+export async function readPage(
+  db: Kysely<Tables>,
+  cursors: Cursors,
+  owner: string,
+  { limit = limits.pageSize, cursor, collection }: PageQuery
+): Promise<DocumentPage> {
+  const list = ['documents', owner, collection ?? '']
+  const [before] = cursor === undefined ? [] : openCursor(cursors, list, cursor, 'cursor')
+  const rows = await listDocuments(db, owner, { limit: limit + 1, collection, before })
+  const items = rows.slice(0, limit)
+  const last = rows.length > limit ? items.at(-1) : undefined
+  return {
+    items: items.map((row) => toStored(row).document),
+    ...(last && { next: cursors.seal(list, [last.created_change]) })
+  }
+}
+
+/**
+ * See `Documents.changes`. The position in the feed is the last change that was read, and the last
+ * one that was purged when the client began: it never had what was forgotten before that.
+ */
+export async function readChanges(
+  db: Kysely<Tables>,
+  cursors: Cursors,
+  owner: string,
+  { limit = limits.pageSize, since }: ChangesQuery
+): Promise<ChangePage> {
+  const feed = ['changes', owner]
+  const position = since === undefined ? [] : openCursor(cursors, feed, since, 'since')
+  const [read = 0, begun] = position
+  const rows = await listChanges(db, owner, read, limit + 1)
+  // read after the rows, or a purge in between would go unnoticed
+  const purged = await lastPurgedChange(db, owner)
+  const start = begun ?? purged
+  if (purged > Math.max(read, start)) throw tooOld()
+  const items = rows.slice(0, limit)
+  const next = cursors.seal(feed, [items.at(-1)?.change ?? read, start])
+  return { items: items.map(toChange), next, more: rows.length > limit }
+}
+
+function toChange(row: DocumentRow): Change {
+  if (row.deleted_at !== null)
+    return { id: row.id, deleted: true, deletedAt: toTimestamp(row.deleted_at) }
+  const { document, version } = toStored(row)
+  return { id: row.id, deleted: false, etag: entityTag(version), document }
+}
+
+function openCursor(cursors: Cursors, list: readonly string[], cursor: string, name: string) {
+  const position = cursors.open(list, cursor)
+  if (position !== undefined) return position
+  const detail = `${name} is not a cursor that this list gave out.`
+  throw new ProblemError('validation-failed', { detail, errors: [{ detail, pointer: `/${name}` }] })
+}
+
+function tooOld(): ProblemError {
+  return new ProblemError('cursor-expired', {
+    detail: 'Deletions since this cursor are forgotten. Read the changes again without since.'
+  })
+}

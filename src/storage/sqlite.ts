@@ -1,0 +1,58 @@
+import { SqliteDialect } from 'kysely'
+import type { SqliteDatabase, SqliteStatement } from 'kysely'
+import Database from 'libsql'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { storageUnavailable } from './outage.ts'
+
+/** Milliseconds to wait for another process that writes. */
+const busyTimeout = 5000
+
+/**
+ * Opens an SQLite file, created with its directory and readable by this account only. A commit is on
+ * the disk before it is acknowledged (`synchronous=FULL`), and readers don't wait for writers (WAL).
+ */
+export function openSqlite(file: string): SqliteDialect {
+  if (file !== ':memory:') createFile(file)
+  const database = new Database(file)
+  database.pragma(`busy_timeout = ${busyTimeout}`)
+  database.pragma('journal_mode = WAL')
+  database.pragma('synchronous = FULL')
+  database.pragma('foreign_keys = ON')
+  return new SqliteDialect({ database: withPreparedStatements(database) })
+}
+
+function createFile(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  closeSync(openSync(file, 'a', 0o600))
+}
+
+/** Prepares each statement once: there are a few dozen, and values are always parameters. */
+function withPreparedStatements(database: Database.Database): SqliteDatabase {
+  const prepared = new Map<string, SqliteStatement>()
+  const prepare = (text: string): SqliteStatement => {
+    const statement = prepared.get(text) ?? withOutages(database.prepare(text))
+    prepared.set(text, statement)
+    return statement
+  }
+  return { prepare, close: () => void database.close() }
+}
+
+function withOutages(statement: Database.Statement): SqliteStatement {
+  return {
+    reader: statement.reader,
+    all: (parameters) => naming(() => statement.all(parameters)),
+    run: (parameters) => naming(() => statement.run(parameters)),
+    iterate: (parameters) => statement.iterate(parameters)
+  }
+}
+
+function naming<T>(execute: () => T): T {
+  try {
+    return execute()
+  } catch (error) {
+    if (error instanceof Database.SqliteError && /^SQLITE_(?:BUSY|FULL)/.test(error.code))
+      throw storageUnavailable(error)
+    throw error
+  }
+}

