@@ -45,7 +45,9 @@ function refuseRoundedIntegers(text: string): void {
   }
 }
 
+/** Whether the integer comes back with the same digits, or at least with the same value. */
 function isKept(integer: string): boolean {
   const rounded = Number(integer)
+  if (String(rounded) === integer) return true
   return Number.isFinite(rounded) && BigInt(rounded) === BigInt(integer)
 }

@@ -1,0 +1,180 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { entityTag, isUnchanged } from '../../src/documents/conditions.ts'
+import type { Conditions } from '../../src/documents/conditions.ts'
+import type { StoredDocument } from '../../src/documents/document.ts'
+import type { Documents, Idempotency } from '../../src/documents/documents.ts'
+import { checkIdempotencyKey } from '../../src/documents/idempotency.ts'
+import { ownerOf } from '../../src/documents/owner.ts'
+import type { ProblemKind } from '../../src/http/problem.ts'
+import { json, mergePatch, parseDocuments, takes } from './bodies.ts'
+import * as schemas from './schemas.ts'
+
+export interface DocumentRoutesOptions {
+  readonly documents: Documents
+  /** The origin that clients see, without a final slash. */
+  readonly publicUrl: () => string
+}
+
+/** `/documents`: JSON documents that only their owner sees (RFC 9110, 7396; httpapi-idempotency-key). */
+const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (app, options) => {
+  const { documents } = options
+  const base = () => `${options.publicUrl()}${app.prefix}/documents`
+  for (const schema of schemas.sharedSchemas) app.addSchema(schema)
+  parseDocuments(app)
+
+  app.get(
+    '/documents',
+    {
+      schema: schemas.listDocuments,
+      config: reading('validation-failed'),
+      preValidation: readLimit
+    },
+    async ({ principal, query }, reply) => {
+      const page = await documents.page(ownerOf(principal), query)
+      if (page.next !== undefined)
+        reply.header('link', nextLink(base(), { ...query, cursor: page.next }))
+      reply.header('cache-control', cacheControl)
+      return page
+    }
+  )
+
+  app.get(
+    '/documents/changes',
+    {
+      schema: schemas.readChanges,
+      config: reading('validation-failed', 'cursor-expired'),
+      preValidation: readLimit
+    },
+    async ({ principal, query }, reply) => {
+      const { more, ...page } = await documents.changes(ownerOf(principal), query)
+      if (more) reply.header('link', nextLink(`${base()}/changes`, { ...query, since: page.next }))
+      reply.header('cache-control', cacheControl)
+      return page
+    }
+  )
+
+  app.post(
+    '/documents',
+    {
+      schema: schemas.createDocument,
+      config: writing(json, 'conflict', 'idempotency-key-reused', 'quota-exceeded'),
+      preParsing: takes(json)
+    },
+    async (request, reply) => {
+      const owner = ownerOf(request.principal)
+      const stored = await documents.create(owner, request.body, idempotencyOf(request))
+      reply.code(201).header('location', `${base()}/${stored.document.id}`)
+      return answer(reply, stored)
+    }
+  )
+
+  app.get(
+    '/documents/:id',
+    { schema: schemas.getDocument, config: reading('document-not-found') },
+    async (request, reply) => {
+      const stored = await documents.find(ownerOf(request.principal), request.params.id)
+      if (!isUnchanged(conditionsOf(request), stored.version)) return answer(reply, stored)
+      answer(reply.code(304), stored)
+      return reply.send()
+    }
+  )
+
+  app.put(
+    '/documents/:id',
+    {
+      schema: schemas.putDocument,
+      config: writing(json, ...changeProblems, 'quota-exceeded'),
+      preParsing: takes(json)
+    },
+    async (request, reply) => {
+      const { body, params, principal } = request
+      const conditions = conditionsOf(request)
+      const { created, stored } = await documents.put(
+        ownerOf(principal),
+        params.id,
+        body,
+        conditions
+      )
+      if (created) reply.code(201).header('location', `${base()}/${stored.document.id}`)
+      return answer(reply, stored)
+    }
+  )
+
+  app.patch(
+    '/documents/:id',
+    {
+      schema: schemas.patchDocument,
+      config: writing(mergePatch, ...changeProblems),
+      preParsing: takes(mergePatch)
+    },
+    async (request, reply) => {
+      const { body, params, principal } = request
+      const conditions = conditionsOf(request)
+      return answer(reply, await documents.patch(ownerOf(principal), params.id, body, conditions))
+    }
+  )
+
+  app.delete(
+    '/documents/:id',
+    { schema: schemas.deleteDocument, config: removing(...changeProblems) },
+    async (request, reply) => {
+      const { params, principal } = request
+      await documents.remove(ownerOf(principal), params.id, conditionsOf(request))
+      return reply.code(204).send()
+    }
+  )
+}
+
+export default documentRoutes
+
+/** May be stored by the client alone, and is asked about each time (RFC 9111 sections 5.2.2.4, 5.2.2.7). */
+const cacheControl = 'private, no-cache'
+
+const changeProblems: readonly ProblemKind[] = [
+  'document-not-found',
+  'precondition-failed',
+  'precondition-required'
+]
+
+function reading(...problems: readonly ProblemKind[]) {
+  return { auth: { scopes: ['documents:read'] }, problems }
+}
+
+function removing(...problems: readonly ProblemKind[]) {
+  return { auth: { scopes: ['documents:write'] }, problems }
+}
+
+function writing(mediaType: string, ...problems: readonly ProblemKind[]) {
+  return { ...removing(...problems), accepts: [mediaType] }
+}
+
+/** The document as the body of an answer, with the fields that belong to it. */
+function answer(reply: FastifyReply, { document, version }: StoredDocument) {
+  reply.headers({ etag: entityTag(version), 'cache-control': cacheControl })
+  return document
+}
+
+function conditionsOf({ headers }: Pick<FastifyRequest, 'headers'>): Conditions {
+  return { ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] }
+}
+
+function idempotencyOf({ headers, principal }: FastifyRequest): Idempotency | undefined {
+  const field = headers['idempotency-key']
+  if (field === undefined) return undefined
+  return { key: checkIdempotencyKey(String(field)), clientId: principal.clientId }
+}
+
+/** Query parameters are text: makes `limit` the number that its schema asks for, if it is one. */
+async function readLimit({ query }: FastifyRequest): Promise<void> {
+  const parameters = query as Record<string, unknown>
+  const { limit } = parameters
+  if (typeof limit === 'string' && /^\d+$/.test(limit)) parameters['limit'] = Number(limit)
+}
+
+/** A Link field (RFC 8288) that leads to the next page of the same list. */
+function nextLink(address: string, query: Readonly<Record<string, string | number>>): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) parameters.set(name, String(value))
+  return `<${address}?${parameters}>; rel="next"`
+}
