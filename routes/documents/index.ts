@@ -176,5 +176,5 @@ async function readLimit({ query }: FastifyRequest): Promise<void> {
 function nextLink(address: string, query: Readonly<Record<string, string | number>>): string {
   const parameters = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) parameters.set(name, String(value))
-  return `<${address}?${parameters}>; rel="next"`
+  return `<${address}?${parameters.toString()}>; rel="next"`
 }

@@ -12,7 +12,7 @@ import type { Test } from 'tap'
 export interface TestDatabase {
   readonly name: 'SQLite' | 'PostgreSQL'
   /** Makes an empty database and returns its URL for `openDatabase`. */
-  create(): Promise<string>
+  readonly create: () => Promise<string>
 }
 
 /**

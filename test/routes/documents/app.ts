@@ -42,14 +42,14 @@ export async function build(t: Test, options: DocumentsOptions = {}): Promise<Fa
 /** Sends a request with a JSON body. */
 export function send(
   app: FastifyInstance,
-  method: string,
+  method: NonNullable<InjectOptions['method']>,
   url: string,
   body?: unknown,
   headers = {}
 ) {
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
   return app.inject({
-    method: method as NonNullable<InjectOptions['method']>,
+    method,
     url,
     headers: { ...(body !== undefined && { 'content-type': type }), ...headers },
     ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) })

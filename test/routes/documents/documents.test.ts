@@ -51,7 +51,7 @@ t.test('HTTP-6: If-None-Match on GET', async (t) => {
   t.equal(other.statusCode, 200)
 })
 
-const changes: readonly (readonly [method: string, body?: object])[] = [
+const changes: readonly (readonly [method: 'PUT' | 'PATCH' | 'DELETE', body?: object])[] = [
   ['PUT', { data: { new: true } }],
   ['PATCH', { data: { new: true } }],
   ['DELETE']
@@ -327,7 +327,7 @@ t.test('HTTP-15: of two parallel PUTs with one ETag one wins', async (t) => {
   const { url, etag } = await create(app)
   const put = (by: number) => send(app, 'PUT', url, { data: { by } }, { 'if-match': etag })
   const statuses = (await Promise.all([put(1), put(2)])).map(({ statusCode }) => statusCode)
-  t.same(statuses.toSorted(), [200, 412])
+  t.same(new Set(statuses), new Set([200, 412]))
 })
 
 t.test('OWASP-6: answers 403 at the quota', async (t) => {
