@@ -49,6 +49,8 @@ export const limits = {
   /** Items of a page, unless the client says otherwise; at most `maximumPageSize`. */
   pageSize: 20,
   maximumPageSize: 100,
+  /** Bytes of data in a page: one that would have more ends early, after at least one item. */
+  pageBytes: 4 * 1024 * 1024,
   /** Milliseconds that an Idempotency-Key is remembered: 24 hours. */
   idempotencyLifetime: 24 * 60 * 60 * 1000,
   /** Milliseconds that the change feed remembers a deletion: 90 days. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Transaction } from 'kysely'
 import { ProblemError } from '../http/problem.ts'
@@ -56,8 +57,12 @@ export class IdempotencyClaims {
     if (this.#running.has(key)) throw stillRunning()
     this.#running.add(key)
     try {
+      // SQLite works in one go: without a turn of the event loop on either side, twins that
+      // arrive together would never meet
+      await nextTurn()
       return await work()
     } finally {
+      await nextTurn()
       this.#running.delete(key)
     }
   }

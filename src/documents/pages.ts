@@ -49,8 +49,8 @@ export async function readPage(
   const list = ['documents', owner, collection ?? '']
   const [before] = cursor === undefined ? [] : openCursor(cursors, list, cursor, 'cursor')
   const rows = await listDocuments(db, owner, { limit: limit + 1, collection, before })
-  const items = rows.slice(0, limit)
-  const last = rows.length > limit ? items.at(-1) : undefined
+  const items = fitting(rows, limit)
+  const last = rows.length > items.length ? items.at(-1) : undefined
   return {
     items: items.map((row) => toStored(row).document),
     ...(last && { next: cursors.seal(list, [last.created_change]) })
@@ -75,9 +75,19 @@ export async function readChanges(
   const purged = await lastPurgedChange(db, owner)
   const start = begun ?? purged
   if (purged > Math.max(read, start)) throw tooOld()
-  const items = rows.slice(0, limit)
+  const items = fitting(rows, limit)
   const next = cursors.seal(feed, [items.at(-1)?.change ?? read, start])
-  return { items: items.map(toChange), next, more: rows.length > limit }
+  return { items: items.map(toChange), next, more: rows.length > items.length }
+}
+
+/** The first of the rows: at most `limit`, and no more bytes than a page may have. */
+function fitting(rows: readonly DocumentRow[], limit: number): readonly DocumentRow[] {
+  let bytes = 0
+  const end = rows.findIndex(({ data }, index) => {
+    bytes += Buffer.byteLength(data ?? '')
+    return index === limit || (index > 0 && bytes > limits.pageBytes)
+  })
+  return end === -1 ? rows : rows.slice(0, end)
 }
 
 function toChange(row: DocumentRow): Change {

@@ -322,6 +322,19 @@ t.test('IDEM-2, IDEM-3: a repetition gets the first answer, another body 422', a
   t.equal((await send(app, 'GET', '/documents')).json().items.length, 1)
 })
 
+t.test('IDEM-2: of twins on two connections one creates, the other is told to wait', async (t) => {
+  const app = await build(t)
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 })
+  const headers = { 'content-type': 'application/json', 'idempotency-key': '"twins"' }
+  const post = () => fetch(`${origin}/documents`, { method: 'POST', headers, body: '{"data":{}}' })
+  const responses = await Promise.all([post(), post()])
+  const statuses = responses.map(({ status }) => status)
+  t.ok(statuses.includes(201))
+  t.ok(statuses.every((status) => status === 201 || status === 409))
+  await Promise.all(responses.map((response) => response.arrayBuffer()))
+  t.equal((await send(app, 'GET', '/documents')).json().items.length, 1)
+})
+
 t.test('HTTP-15: of two parallel PUTs with one ETag one wins', async (t) => {
   const app = await build(t)
   const { url, etag } = await create(app)

@@ -89,6 +89,19 @@ function suite({ name, create }: TestDatabase) {
       )
     })
 
+    t.test('OWASP-4: a page of large documents ends early, and next leads on', async (t) => {
+      const documents = await open(t)
+      const data = { large: 'x'.repeat(limits.dataBytes - 100) }
+      const made: string[] = []
+      for (let count = 0; count < 20; count++)
+        made.unshift((await documents.create(ada, { data })).document.id)
+      const [page, changes] = [await documents.page(ada, {}), await documents.changes(ada, {})]
+      t.equal(page.items.length, 16)
+      t.equal(changes.items.length, 16)
+      t.ok(changes.more)
+      t.same(await collectIds(documents, 20), made)
+    })
+
     async function collectIds(
       documents: Documents,
       limit: number,
