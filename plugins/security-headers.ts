@@ -4,7 +4,7 @@ import helmet from '@fastify/helmet'
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
-export interface SecurityHeadersOptions {
+interface SecurityHeadersOptions {
   /** Exact origins whose pages may call the API and read its answers. None: no CORS fields at all. */
   readonly origins: readonly string[]
 }

@@ -14,7 +14,7 @@ import {
 const audience = text('a name without white space', (value) => /^\S+$/.test(value))
 
 /** What is trusted of one issuer. The plugin's options have the same names. */
-export const IssuerSettings = Type.Object(
+const IssuerSettings = Type.Object(
   {
     issuer: text(
       'an https URL (http on loopback hosts only) without query or fragment',
@@ -69,8 +69,6 @@ export const Config = Type.Object(
   },
   { additionalProperties: false, description: 'a JSON object with settings' }
 )
-
-export type IssuerSettings = Type.Static<typeof IssuerSettings>
 
 /** The service's settings, complete and valid. `issuers` is empty when the development issuer is meant. */
 export type Config = Type.Static<typeof Config>

@@ -11,6 +11,9 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { readAll } from '../support/raw-request.ts'
 
+// Each start costs a second of CPU, and CI machines are shared.
+t.setTimeout(300_000)
+
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
 const settings = {
