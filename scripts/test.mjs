@@ -9,7 +9,12 @@ const folder = mkdtempSync(join(tmpdir(), 'latchkey-test-'))
 const output = join(folder, 'results.tap')
 const { status } = spawnSync(
   process.execPath,
-  ['node_modules/tap/dist/esm/run.mjs', '--reporter=terse', `--output-file=${output}`, ...process.argv.slice(2)],
+  [
+    'node_modules/tap/dist/esm/run.mjs',
+    '--reporter=terse',
+    `--output-file=${output}`,
+    ...process.argv.slice(2)
+  ],
   { stdio: 'inherit' }
 )
 const results = Parser.parse(readFileSync(output, 'utf8'), { flat: true })

@@ -4,10 +4,10 @@ import { type Refusal, refusals } from './refusal.ts'
 import { normalizedType } from './token-type.ts'
 
 /** Longest token that is looked at, in characters; Node itself accepts 16 KiB of header fields in all. */
-export const maxTokenLength = 16_384
+const maxTokenLength = 16_384
 
 /** Longest key id that is looked at, in characters. */
-export const maxKeyIdLength = 256
+const maxKeyIdLength = 256
 
 /** The protected header of an access token, checked for form. Nothing in it is to be believed yet. */
 export interface UnverifiedHeader {
