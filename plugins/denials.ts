@@ -148,9 +148,10 @@ function sendProblem(
   status: number,
   document: string
 ): void {
+  // as bytes: Fastify adds a charset to text, and the media type of problems has none
   reply
     .code(status)
     .header('content-type', 'application/problem+json')
     .header('cache-control', 'no-store')
-    .send(`${document.slice(0, -1)},"instance":${JSON.stringify(id)}}`)
+    .send(Buffer.from(`${document.slice(0, -1)},"instance":${JSON.stringify(id)}}`))
 }

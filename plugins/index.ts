@@ -3,7 +3,6 @@ import type { Config } from '../src/config/schema.ts'
 import gracefulClose from './graceful-close.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
 import latchkey from './latchkey.ts'
-import methodNotAllowed from './method-not-allowed.ts'
 import openapi from './openapi.ts'
 import problemDetails from './problem-details.ts'
 import requestLog from './request-log.ts'
@@ -27,7 +26,6 @@ export async function registerPlugins(
   await app.register(requestLog)
   await app.register(problemDetails)
   await app.register(securityHeaders, { origins: corsOrigins })
-  await app.register(methodNotAllowed)
   await app.register(latchkey, { issuers, publicUrl, keySetStore })
   await app.register(openapi)
 }

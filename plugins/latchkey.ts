@@ -19,6 +19,7 @@ import type { Principal } from '../src/token/principal.ts'
 import { Refusal } from '../src/token/refusal.ts'
 import { createVerifier, IssuerUnavailable, type Verdict } from '../src/token/verifier.ts'
 import { createDenials, type Denials } from './denials.ts'
+import methodNotAllowed from './method-not-allowed.ts'
 import { createSignatureCheck } from './signature-check.ts'
 
 interface SharedOptions {
@@ -84,6 +85,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   const denials = createDenials(options)
   const scopes = new Set<string>()
 
+  await app.register(methodNotAllowed)
   app.decorateRequest('principal', null as unknown as Principal)
   app.decorate('latchkey', createLatchkey(issuers, denials, scopes))
   app.addHook('onRoute', (route) => {

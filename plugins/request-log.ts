@@ -14,18 +14,13 @@ function requestLog(app: FastifyInstance, _options: object, done: () => void): v
 
 export default fp(requestLog, { name: 'request-log', fastify: '5.x' })
 
-/** What a guard leaves on the request. */
-interface Guarded {
-  readonly principal?: Principal | null
-  readonly refusal?: { readonly reason: string; readonly kid?: string | undefined } | null
-}
-
 /**
  * Writes a request's line. The route is named by its pattern: paths and queries may hold tokens and personal data,
  * and so neither they nor any header field are ever logged.
  */
 export function logRequest(request: FastifyRequest, reply: FastifyReply): void {
-  const { principal, refusal } = request as Guarded
+  // absent where the guard has not come yet, or is not registered
+  const principal = request.principal as Principal | null | undefined
   request.log.info(
     {
       method: request.method,
@@ -35,8 +30,6 @@ export function logRequest(request: FastifyRequest, reply: FastifyReply): void {
       issuer: principal?.issuer,
       subject: principal?.subject,
       clientId: principal?.clientId,
-      reason: refusal?.reason,
-      kid: refusal?.kid,
       aborted: reply.raw.writableEnded ? undefined : true
     },
     'request finished'

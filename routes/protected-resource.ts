@@ -10,8 +10,8 @@ export interface ProtectedResourceOptions {
   readonly issuers: readonly string[]
   /** The scopes that the routes ask for. */
   readonly scopes: () => readonly string[]
-  /** The name shown to people. */
-  readonly name: string
+  /** The name shown to people, if there is one. */
+  readonly name?: string | undefined
 }
 
 /**
@@ -27,7 +27,7 @@ export default async function protectedResource(
     ...withValues('authorization_servers', issuers),
     ...withValues('scopes_supported', scopes()),
     bearer_methods_supported: ['header'],
-    resource_name: name
+    ...(name !== undefined && { resource_name: name })
   })
 
   for (const url of new Set([metadataPath(withoutPath), metadataPath(publicUrl)])) {
@@ -56,7 +56,7 @@ const Metadata = Type.Object(
     authorization_servers: Type.Optional(Type.Array(Type.String({ format: 'uri' }))),
     scopes_supported: Type.Optional(Type.Array(Type.String())),
     bearer_methods_supported: Type.Array(Type.Literal('header')),
-    resource_name: Type.String()
+    resource_name: Type.Optional(Type.String())
   },
   {
     description: 'Metadata of this API as a protected resource (RFC 9728).',

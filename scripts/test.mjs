@@ -7,11 +7,13 @@ import { Parser } from 'tap-parser'
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-test-'))
 const output = join(folder, 'results.tap')
+// tap's reporters draw on a terminal and stay mute without one: then the failures are printed below
+const reporter = process.stdout.isTTY ? 'terse' : 'silent'
 const { status } = spawnSync(
   process.execPath,
   [
     'node_modules/tap/dist/esm/run.mjs',
-    '--reporter=terse',
+    `--reporter=${reporter}`,
     `--output-file=${output}`,
     ...process.argv.slice(2)
   ],
@@ -22,8 +24,11 @@ const results = Parser.parse(readFileSync(output, 'utf8'), { flat: true })
   .map(([, assert]) => assert)
 rmSync(folder, { recursive: true, force: true })
 
-const failed = results.filter(({ ok, todo }) => !ok && !todo).length
+const failures = results.filter(({ ok, todo }) => !ok && !todo)
+if (reporter === 'silent') for (const { fullname, diag } of failures) console.log(fullname, diag)
+const failed = failures.length
 const skipped = results.filter(({ skip }) => skip).length
 const passed = results.length - failed - skipped
+for (const { skip, fullname } of results) if (skip) console.log(`skipped: ${fullname}: ${skip}`)
 console.log(`${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`)
 process.exitCode = status === 0 && failed > 0 ? 1 : (status ?? 1)

@@ -1,13 +1,34 @@
-export {
-  default,
-  default as latchkey,
-  type Latchkey,
-  type LatchkeyOptions
-} from '../plugins/latchkey.ts'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import guard, { type LatchkeyOptions } from '../plugins/latchkey.ts'
+import protectedResource from '../routes/protected-resource.ts'
+
+/**
+ * Guards every route of the context it is registered in with the access tokens of the trusted issuers: deny by
+ * default, by what `config.auth` of a route declares. With `publicUrl` it also serves the metadata that its challenges
+ * point to (RFC 9728).
+ * @throws {TypeError} at registration, for a wrong option or a wrong `config.auth`
+ */
+async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise<void> {
+  await app.register(guard, options)
+  const { publicUrl } = options
+  if (publicUrl === undefined) return
+  await app.register(protectedResource, {
+    resource: typeof publicUrl === 'string' ? () => publicUrl : publicUrl,
+    publicUrl: typeof publicUrl === 'string' ? publicUrl : undefined,
+    issuers: app.latchkey.issuers,
+    scopes: () => app.latchkey.scopes()
+  })
+}
+
+const plugin = fp(latchkey, { name: 'latchkey-with-metadata', fastify: '5.x' })
+
+export { plugin as default, plugin as latchkey }
+export type { Latchkey, LatchkeyOptions } from '../plugins/latchkey.ts'
+export { ProblemError, type ProblemKind } from './http/problem.ts'
 export type { KeySetSnapshot, KeySetStore } from './issuer/key-set.ts'
 export type { IssuerOptions } from './issuer/trusted-issuer.ts'
 export type { UserInfoClaims } from './issuer/userinfo.ts'
-export { ProblemError, type ProblemKind } from './http/problem.ts'
 export type { Algorithm } from './token/algorithms.ts'
 export type { GuardDeclaration } from './token/guard.ts'
 export type { Principal } from './token/principal.ts'

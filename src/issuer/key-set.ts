@@ -19,9 +19,11 @@ export interface KeySetSnapshot {
   readonly fetchedAt: number
 }
 
-/** Keeps the last good key set of each issuer. */
+/** Keeps the last good key set of each issuer, so that a restart during an outage still works. */
 export interface KeySetStore {
+  /** The snapshot of the issuer, if there is one; it is checked again by the one who asked. */
   load(issuer: string): Promise<KeySetSnapshot | undefined>
+  /** Keeps the snapshot, unless another instance has already kept a newer one. */
   save(issuer: string, snapshot: KeySetSnapshot): Promise<void>
 }
 

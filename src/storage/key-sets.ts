@@ -1,20 +1,5 @@
+import type { KeySetSnapshot, KeySetStore } from '../issuer/key-set.ts'
 import type { Storage } from './database.ts'
-
-/** The last good key set of an issuer, with the metadata that led to it. */
-export interface KeySetSnapshot {
-  readonly jwks: unknown
-  readonly metadata: unknown
-  /** Milliseconds since the epoch. */
-  readonly fetchedAt: number
-}
-
-/** Keeps the last good key set of each issuer, so that a restart during an outage still works. */
-export interface KeySetStore {
-  /** The snapshot of the issuer, if there is one. What it holds was not checked again. */
-  load(issuer: string): Promise<KeySetSnapshot | undefined>
-  /** Keeps the snapshot, unless another instance has already kept a newer one. */
-  save(issuer: string, snapshot: KeySetSnapshot): Promise<void>
-}
 
 /** Makes a {@link KeySetStore} in the database. */
 export function createKeySetStore({ db }: Storage): KeySetStore {
