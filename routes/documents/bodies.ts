@@ -21,17 +21,17 @@ export function parseDocuments(app: FastifyInstance): void {
 
 /**
  * A `preParsing` hook for routes that take one media type.
- * @throws {ProblemError} `unsupported-media-type` for others, with the field that names the right one
+ * @throws {ProblemError} `unsupported-media-type` for others, with the fields that name the right one
  *   (RFC 9110 section 15.5.16, RFC 5789 section 2.2)
  */
 export function takes(mediaType: string) {
-  const field = mediaType === mergePatch ? 'Accept-Patch' : 'Accept'
+  const patches = mediaType === mergePatch && { 'Accept-Patch': mediaType }
   return async (request: FastifyRequest): Promise<void> => {
     const [given = ''] = (request.headers['content-type'] ?? '').split(';')
     if (given.trim().toLowerCase() === mediaType) return
     throw new ProblemError('unsupported-media-type', {
       detail: `Send the body as ${mediaType}.`,
-      headers: { [field]: mediaType }
+      headers: { Accept: mediaType, ...patches }
     })
   }
 }

@@ -1,11 +1,10 @@
 import Fastify from 'fastify'
-import type { FastifyError, FastifyInstance, InjectOptions } from 'fastify'
+import type { FastifyInstance, InjectOptions } from 'fastify'
 import type { Test } from 'tap'
+import problemDetails from '../../../plugins/problem-details.ts'
 import documentRoutes from '../../../routes/documents/index.ts'
 import { openDocuments } from '../../../src/documents/documents.ts'
 import type { DocumentsOptions } from '../../../src/documents/documents.ts'
-import { ProblemError, problemDocument } from '../../../src/http/problem.ts'
-import type { ProblemKind } from '../../../src/http/problem.ts'
 import { openDatabase } from '../../../src/storage/database.ts'
 import type { Principal } from '../../../src/token/principal.ts'
 
@@ -13,7 +12,7 @@ export const publicUrl = 'https://api.example.com'
 
 /**
  * The routes of documents alone, on a new database in memory: the guard is played by a hook that takes
- * the subject from `x-subject`, the answer to errors by the plainest handler that keeps the contract.
+ * the subject from `x-subject`.
  */
 export async function build(t: Test, options: DocumentsOptions = {}): Promise<FastifyInstance> {
   const storage = await openDatabase('memory://')
@@ -24,15 +23,7 @@ export async function build(t: Test, options: DocumentsOptions = {}): Promise<Fa
   app.addHook('onRequest', async (request) => {
     request.principal = principalOf(String(request.headers['x-subject'] ?? 'ada'))
   })
-  app.setErrorHandler<FastifyError>((error, _request, reply) => {
-    const { kind, detail, errors, headers } = asProblem(error)
-    const problem = problemDocument(kind, { ...(detail && { detail }), ...(errors && { errors }) })
-    return reply
-      .code(problem.status)
-      .headers({ ...headers, 'cache-control': 'no-store' })
-      .type('application/problem+json')
-      .send(problem)
-  })
+  await app.register(problemDetails)
   const documents = await openDocuments(storage, options)
   await app.register(documentRoutes, { documents, publicUrl: () => publicUrl })
   t.teardown(() => app.close().then(() => storage.close()))
@@ -72,24 +63,4 @@ function principalOf(subject: string): Principal {
     expiresAt: 4_000_000_000,
     claims: {}
   }
-}
-
-function asProblem(error: FastifyError): ProblemError {
-  if (error instanceof ProblemError) return error
-  if (error.validation) {
-    const errors = error.validation.map(({ instancePath, message = '' }) => ({
-      detail: message,
-      pointer: instancePath
-    }))
-    return new ProblemError('validation-failed', { errors })
-  }
-  const kinds: Readonly<Record<number, ProblemKind>> = {
-    400: 'invalid-request',
-    404: 'not-found',
-    413: 'content-too-large',
-    415: 'unsupported-media-type'
-  }
-  const kind = kinds[error.statusCode ?? 500]
-  if (kind === undefined) throw error
-  return new ProblemError(kind)
 }

@@ -2,48 +2,24 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { createDocumentId, isDocumentId } from '../../../src/documents/document-id.ts'
 import { limits } from '../../../src/documents/document.ts'
-import { openDocuments } from '../../../src/documents/documents.ts'
-import type { Documents, DocumentsOptions } from '../../../src/documents/documents.ts'
+import type { Documents } from '../../../src/documents/documents.ts'
 import type { Owner } from '../../../src/documents/owner.ts'
-import type { ProblemKind } from '../../../src/http/problem.ts'
-import { openDatabase } from '../../../src/storage/database.ts'
 import { startDatabases } from '../../support/databases.ts'
 import type { TestDatabase } from '../../support/databases.ts'
+import { ada, open, openTwo, problem } from './fixture.ts'
 
-const ada: Owner = { issuer: 'https://id.example.com', subject: 'ada', kind: 'user' }
 const others: Readonly<Record<string, Owner>> = {
   'another subject': { ...ada, subject: 'grace' },
   'the same subject of another issuer': { ...ada, issuer: 'https://other.example.com' },
   'a machine of the same subject': { ...ada, kind: 'client' }
 }
 
-/** What a refusal must look like. */
-function problem(kind: ProblemKind, pointer?: string): Error {
-  return { kind, ...(pointer && { errors: [{ pointer }] }) } as unknown as Error
-}
-
 for (const database of await startDatabases(t)) t.test(database.name, suite(database))
 
-function suite({ name, create }: TestDatabase) {
-  const open = async (t: Test, options: DocumentsOptions = {}, url?: string) => {
-    const storage = await openDatabase(url ?? (await create()))
-    t.teardown(() => storage.close())
-    return openDocuments(storage, options)
-  }
-
-  /**
-   * Two services that work on one database at the same time. SQLite blocks the process that waits for
-   * another's write, so there both are the same; several processes are tested in test/src/storage.
-   */
-  const openTwo = async (t: Test) => {
-    const url = await create()
-    const one = await open(t, {}, url)
-    return { one, two: name === 'SQLite' ? one : await open(t, {}, url) }
-  }
-
+function suite(database: TestDatabase) {
   return async (t: Test) => {
     t.test('returns data as it came', async (t) => {
-      const documents = await open(t)
+      const documents = await open(t, database)
       const data = {
         z: 1,
         a: { 'ключ 🗝': [null, true, -1.5e300, '\u0000\ud800'] },
@@ -58,7 +34,7 @@ function suite({ name, create }: TestDatabase) {
 
     for (const [name, other] of Object.entries(others)) {
       t.test(`BCP-4, AT-6, OWASP-1: hides every document from ${name}`, async (t) => {
-        const documents = await open(t)
+        const documents = await open(t, database)
         const { document, version } = await documents.create(ada, { data: { secret: 1 } })
         const ifMatch = `"${version}"`
         const { id } = document
@@ -75,7 +51,7 @@ function suite({ name, create }: TestDatabase) {
     }
 
     t.test('pages through a list newest first, each document once', async (t) => {
-      const documents = await open(t)
+      const documents = await open(t, database)
       const made: string[] = []
       for (let index = 0; index < 7; index++) {
         const collection = index % 2 === 0 ? 'even' : 'odd'
@@ -90,7 +66,7 @@ function suite({ name, create }: TestDatabase) {
     })
 
     t.test('OWASP-4: a page of large documents ends early, and next leads on', async (t) => {
-      const documents = await open(t)
+      const documents = await open(t, database)
       const data = { large: 'x'.repeat(limits.dataBytes - 100) }
       const made: string[] = []
       for (let count = 0; count < 20; count++)
@@ -118,7 +94,7 @@ function suite({ name, create }: TestDatabase) {
     }
 
     t.test('refuses cursors of another owner, list or kind, and changed ones', async (t) => {
-      const documents = await open(t)
+      const documents = await open(t, database)
       for (let index = 0; index < 2; index++) await documents.create(ada, { data: {} })
       const cursor = (await documents.page(ada, { limit: 1 })).next ?? ''
       const since = (await documents.changes(ada, { limit: 1 })).next
@@ -141,8 +117,8 @@ function suite({ name, create }: TestDatabase) {
     })
 
     t.test('instances on one database share cursors', async (t) => {
-      const url = await create()
-      const [one, two] = [await open(t, {}, url), await open(t, {}, url)]
+      const url = await database.create()
+      const [one, two] = [await open(t, database, {}, url), await open(t, database, {}, url)]
       for (let index = 0; index < 2; index++) await one.create(ada, { data: { index } })
       const { next } = await one.page(ada, { limit: 1 })
       t.match((await two.page(ada, { cursor: next })).items, [{ data: { index: 0 } }])
@@ -151,7 +127,7 @@ function suite({ name, create }: TestDatabase) {
     t.test(
       'HTTP-8: a version is never used again, not after delete and recreate either',
       async (t) => {
-        const documents = await open(t)
+        const documents = await open(t, database)
         const id = createDocumentId(Date.now())
         const versions: number[] = []
         for (let round = 0; round < 3; round++) {
@@ -165,7 +141,7 @@ function suite({ name, create }: TestDatabase) {
     )
 
     t.test('HTTP-15: of parallel changes of one version one wins', async (t) => {
-      const { one, two } = await openTwo(t)
+      const { one, two } = await openTwo(t, database)
       const instances = [one, two]
       const { document, version } = await one.create(ada, { data: {} })
       const conditions = { ifMatch: `"${version}"` }
@@ -182,7 +158,7 @@ function suite({ name, create }: TestDatabase) {
     })
 
     t.test('OWASP-6: bounds the documents of an owner, under parallel requests too', async (t) => {
-      const documents = await open(t, { documentsPerOwner: 3 })
+      const documents = await open(t, database, { documentsPerOwner: 3 })
       const outcomes = await Promise.allSettled(
         Array.from({ length: 8 }, () => documents.create(ada, { data: {} }))
       )
@@ -197,7 +173,7 @@ function suite({ name, create }: TestDatabase) {
     t.test(
       'IDEM-2, IDEM-3, IDEM-4: a key creates once, for one owner, client and payload',
       async (t) => {
-        const documents = await open(t)
+        const documents = await open(t, database)
         const idempotency = { key: '"k"', clientId: 'app' }
         const first = await documents.create(ada, { data: { a: 1 } }, idempotency)
         await documents.patch(ada, first.document.id, { data: { a: 2 } }, { ifMatch: '*' })
@@ -222,7 +198,7 @@ function suite({ name, create }: TestDatabase) {
     t.test(
       'IDEM-2: of parallel twins one creates, the others learn 409 or its answer',
       async (t) => {
-        const { one, two } = await openTwo(t)
+        const { one, two } = await openTwo(t, database)
         const instances = [one, two]
         const idempotency = { key: '"twins"', clientId: undefined }
         const outcomes = await Promise.allSettled(
@@ -245,7 +221,7 @@ function suite({ name, create }: TestDatabase) {
 
     t.test('IDEM-6: a key is forgotten after 24 hours', async (t) => {
       let now = 1_800_000_000_000
-      const documents = await open(t, { now: () => now })
+      const documents = await open(t, database, { now: () => now })
       const idempotency = { key: '"k"', clientId: 'app' }
       const first = await documents.create(ada, { data: {} }, idempotency)
       now += limits.idempotencyLifetime - 1
@@ -253,75 +229,6 @@ function suite({ name, create }: TestDatabase) {
       now += 1
       const anew = await documents.create(ada, { data: { other: true } }, idempotency)
       t.not(anew.document.id, first.document.id)
-    })
-
-    t.test('the feed tells changes in order, deletions included, and where to go on', async (t) => {
-      const documents = await open(t)
-      const [one, two] = [
-        await documents.create(ada, { data: { n: 1 } }),
-        await documents.create(ada, { data: { n: 2 } })
-      ]
-      const start = await documents.changes(ada, {})
-      t.match(start, { more: false, items: [{ id: one.document.id }, { id: two.document.id }] })
-      t.same((await documents.changes(ada, { since: start.next })).items, [])
-      await documents.patch(ada, one.document.id, { data: { n: 3 } }, { ifMatch: '*' })
-      await documents.remove(ada, two.document.id, { ifMatch: '*' })
-      const page = await documents.changes(ada, { since: start.next, limit: 1 })
-      t.match(page, { more: true, items: [{ deleted: false, document: { data: { n: 3 } } }] })
-      const rest = await documents.changes(ada, { since: page.next })
-      t.match(rest.items, [{ id: two.document.id, deleted: true, deletedAt: /Z$/ }])
-      t.equal(rest.items.length, 1)
-    })
-
-    t.test('the feed skips no change while many write and one follows', async (t) => {
-      const { one, two } = await openTwo(t)
-      let writing = true
-      const written = new Map<string, number>()
-      const write = async (documents: Documents) => {
-        for (let count = 0; count < 15; count++) {
-          const { document } = await documents.create(ada, { data: {} })
-          const { version } = await documents.patch(ada, document.id, {}, { ifMatch: '*' })
-          written.set(document.id, version)
-        }
-      }
-      const following = follow(two, () => writing)
-      await Promise.all([one, two].flatMap((writer) => [1, 2, 3, 4].map(() => write(writer))))
-      writing = false
-      const seen = await following
-      t.equal(written.size, 120)
-      t.same(seen, written)
-    })
-
-    async function follow(documents: Documents, isWriting: () => boolean) {
-      const seen = new Map<string, number>()
-      let since: string | undefined
-      for (let ended = false; !ended;) {
-        const wasWriting = isWriting()
-        const page = await documents.changes(ada, { since, limit: 5 })
-        for (const item of page.items)
-          if (!item.deleted) seen.set(item.id, Number(item.etag.slice(1, -1)))
-        since = page.next
-        ended = !wasWriting && !page.more
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-      return seen
-    }
-
-    t.test('the feed says so when deletions after a cursor are forgotten', async (t) => {
-      let now = 1_800_000_000_000
-      const documents = await open(t, { now: () => now })
-      const create = async () => (await documents.create(ada, { data: {} })).document.id
-      const [one, two] = [await create(), await create()]
-      const early = (await documents.changes(ada, {})).next
-      await documents.remove(ada, one, { ifMatch: '*' })
-      const informed = (await documents.changes(ada, {})).next
-      now += limits.tombstoneLifetime + 1
-      await documents.remove(ada, two, { ifMatch: '*' })
-      await t.rejects(documents.changes(ada, { since: early }), problem('cursor-expired'))
-      t.match((await documents.changes(ada, { since: informed })).items, [{ id: two }])
-      await create()
-      const anew = await documents.changes(ada, { limit: 1 })
-      t.equal((await documents.changes(ada, { since: anew.next })).items.length, 1)
     })
   }
 }

@@ -1,0 +1,137 @@
+import t from 'tap'
+import { limits } from '../../../src/documents/document.ts'
+import { build, create, send } from './app.ts'
+
+const unknownId = '01994f3a-7c11-7d2e-9b7a-0c4f5d1e2a3b'
+
+t.test('HTTP-12, PATCH-1: a wrong media type is told the right one', async (t) => {
+  const app = await build(t)
+  const { url, etag } = await create(app)
+  const cases = [
+    ['POST', '/documents', 'application/merge-patch+json', 'accept', 'application/json'],
+    ['POST', '/documents', 'text/plain', 'accept', 'application/json'],
+    ['PUT', url, 'application/x-www-form-urlencoded', 'accept', 'application/json'],
+    ['PATCH', url, 'application/json', 'accept-patch', 'application/merge-patch+json'],
+    ['PATCH', url, '', 'accept-patch', 'application/merge-patch+json']
+  ] as const
+  for (const [method, path, type, field, right] of cases) {
+    const headers = { 'content-type': type, 'if-match': etag }
+    const response = await send(app, method, path, '{"data":{}}', headers)
+    t.equal(response.statusCode, 415, `${method} ${type}`)
+    t.equal(response.headers[field], right)
+    t.match(response.headers, { accept: right, 'cache-control': 'no-store' })
+  }
+  const parameters = { 'content-type': 'Application/JSON; charset=UTF-8' }
+  t.equal((await send(app, 'POST', '/documents', '{"data":{}}', parameters)).statusCode, 201)
+})
+
+const merges: readonly (readonly [target: object, patch: object, result: object])[] = [
+  [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
+  [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],
+  [{ a: 'b' }, { a: null }, {}],
+  [{ a: 'b', b: 'c' }, { a: null }, { b: 'c' }],
+  [{ a: ['b'] }, { a: 'c' }, { a: 'c' }],
+  [{ a: 'c' }, { a: ['b'] }, { a: ['b'] }],
+  [{ a: { b: 'c' } }, { a: { b: 'd', c: null } }, { a: { b: 'd' } }],
+  [{ a: [{ b: 'c' }] }, { a: [1] }, { a: [1] }],
+  [{ e: null }, { a: 1 }, { e: null, a: 1 }],
+  [{ a: 'foo' }, { a: { b: 1 } }, { a: { b: 1 } }],
+  [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
+  [{}, { constructor: { a: 1 }, toString: null }, { constructor: { a: 1 } }]
+]
+
+t.test('PATCH-2, PATCH-3: merges as the cases of RFC 7396 appendix A', async (t) => {
+  const app = await build(t)
+  for (const [target, patch, result] of merges) {
+    const { url, etag } = await create(app, { collection: 'notes', data: target })
+    const response = await send(app, 'PATCH', url, { data: patch }, { 'if-match': etag })
+    t.equal(response.statusCode, 200)
+    t.equal(JSON.stringify(response.json().data), JSON.stringify(result))
+    t.equal(response.json().collection, 'notes')
+  }
+  const { url, etag } = await create(app, { collection: 'notes', data: { kept: true } })
+  const moved = await send(app, 'PATCH', url, { collection: null }, { 'if-match': etag })
+  t.match(moved.json(), { collection: 'default', data: { kept: true } })
+})
+
+const refusedPatches: Readonly<Record<string, readonly [body: string, status: number]>> = {
+  'an array': ['[]', 422],
+  'a string': ['"x"', 422],
+  null: ['null', 422],
+  'removal of data': ['{"data":null}', 422],
+  'data of another type': ['{"data":[1]}', 422],
+  'a bad collection': ['{"collection":"Notes"}', 422],
+  'a member of the server': ['{"id":"x"}', 422],
+  'an unknown member': ['{"role":"admin"}', 422],
+  'malformed JSON': ['{"data":', 400],
+  'an empty body': ['', 400],
+  'malformed UTF-8': ['{"data":{"a":"\xff"}}', 400],
+  'a prototype': ['{"data":{"__proto__":{"x":1}}}', 400],
+  "a constructor's prototype": ['{"data":{"constructor":{"prototype":{"x":1}}}}', 400],
+  'a number beyond doubles': ['{"data":{"a":1e400}}', 422],
+  'an integer that would be rounded': ['{"data":{"a":[9007199254740993]}}', 422],
+  'a result that is too large': [`{"data":{"b":"${'x'.repeat(limits.dataBytes - 20)}"}}`, 422]
+}
+
+for (const [name, [body, status]] of Object.entries(refusedPatches)) {
+  t.test(`PATCH-4 to PATCH-8: refuses ${name}, and changes nothing`, async (t) => {
+    const app = await build(t)
+    const { url, etag } = await create(app, { data: { title: 'a long enough title' } })
+    const response = await app.inject({
+      method: 'PATCH',
+      url,
+      headers: { 'content-type': 'application/merge-patch+json', 'if-match': etag },
+      payload: Buffer.from(body, 'latin1')
+    })
+    t.equal(response.statusCode, status)
+    const after = await send(app, 'GET', url)
+    t.equal(after.headers.etag, etag)
+    t.same(after.json().data, { title: 'a long enough title' })
+    t.notOk('x' in {})
+  })
+}
+
+const refusedInputs: Readonly<Record<string, readonly [body: unknown, status: number]>> = {
+  'members of the server': [{ data: {}, id: 'x', owner: 'y', createdAt: 'z' }, 422],
+  'an unknown member': [{ data: {}, role: 'admin' }, 422],
+  'no data': [{}, 422],
+  'data that is no object': [{ data: [] }, 422],
+  'a collection with capitals': [{ collection: 'Notes', data: {} }, 422],
+  'a collection that is no string': [{ collection: 1, data: {} }, 422],
+  'data nested too deep': [{ data: nested(limits.dataDepth + 1) }, 422],
+  'data nested far too deep': [`{"data":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`, 422],
+  'data that is too large': [{ data: { a: 'ä'.repeat(limits.dataBytes / 2) } }, 413],
+  'a body that is too large': [{ data: { a: 'a'.repeat(limits.bodyBytes) } }, 413],
+  'a body of 2 MB': [{ data: { a: 'a'.repeat(2_000_000) } }, 413]
+}
+
+for (const [name, [body, status]] of Object.entries(refusedInputs)) {
+  t.test(`OWASP-3, OWASP-4: refuses ${name}`, async (t) => {
+    const app = await build(t)
+    t.equal((await send(app, 'POST', '/documents', body)).statusCode, status)
+    const put = await send(app, 'PUT', `/documents/${unknownId}`, body, { 'if-none-match': '*' })
+    t.equal(put.statusCode, status)
+    t.same((await send(app, 'GET', '/documents')).json(), { items: [] })
+  })
+}
+
+t.test('takes data up to its bounds, and numbers that come back as they came', async (t) => {
+  const app = await build(t)
+  const overhead = '{"a":""}'.length
+  const datas = [
+    JSON.stringify({ a: 'a'.repeat(limits.dataBytes - overhead) }),
+    JSON.stringify(nested(limits.dataDepth)),
+    '{"a":[1e300,9007199254740992,-0.1234567890123456,12345678901234567000]}',
+    '{"a":"9007199254740993"}'
+  ]
+  for (const data of datas) {
+    const response = await send(app, 'POST', '/documents', `{"data":${data}}`)
+    t.equal(response.statusCode, 201)
+    const expected = data.replace('1e300', '1e+300')
+    t.ok(response.body.includes(`"data":${expected},`))
+  }
+})
+
+function nested(levels: number): object {
+  return levels === 1 ? {} : { a: nested(levels - 1) }
+}
