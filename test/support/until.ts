@@ -1,0 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/**
+ * Waits until a condition holds, looking every 20 ms.
+ * @throws {Error} if it still does not after `patience` milliseconds
+ */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  patience = 10_000
+): Promise<void> {
+  const end = performance.now() + patience
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`not so after ${patience} ms: ${condition}`)
+    await sleep(20)
+  }
+}
