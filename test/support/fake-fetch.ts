@@ -5,7 +5,7 @@ export interface FakeFetch {
   readonly fetch: BoundedFetch
   readonly asked: readonly string[]
   /** Sets the answer for a URL: a JSON value with status 200, or a whole answer. */
-  answer(url: string, value: unknown, response?: Partial<BoundedResponse>): void
+  readonly answer: (url: string, value: unknown, response?: Partial<BoundedResponse>) => void
 }
 
 /** Makes a fake that answers 404 to everything but what it is told. */
