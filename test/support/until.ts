@@ -10,7 +10,8 @@ export async function until(
 ): Promise<void> {
   const end = performance.now() + patience
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`Not so after ${patience} ms: ${String(condition)}`)
+    if (performance.now() > end)
+      throw new Error(`Not so after ${patience} ms: ${String(condition)}`)
     await sleep(20)
   }
 }
