@@ -99,14 +99,18 @@ void t.test(
   'META-6, GJ-3, GJ-5: 2,000 random kids cause one download and push no key out',
   async (t) => {
     const issuer = await startIssuer(t)
-    const { ask } = await startApi(t, issuer.options)
-    const good = await issuer.mint()
-    t.equal((await ask(good)).status, 200)
+    const { ask, app } = await startApi(t, issuer.options)
     const tokens = await strangers(issuer, 2000)
-    for (let from = 0; from < tokens.length; from += 100) {
-      const answers = await Promise.all(tokens.slice(from, from + 100).map((token) => ask(token)))
-      if (from === 0) for (const answer of answers) isRefused(t, answer)
-      t.ok(answers.every(({ status }) => status === 401))
+    isRefused(t, await ask(tokens[0] ?? ''))
+    for (let from = 0; from < tokens.length; from += 200) {
+      const answers = await Promise.all(
+        tokens
+          .slice(from, from + 200)
+          .map((token) =>
+            app.inject({ url: '/whoami', headers: { authorization: `Bearer ${token}` } })
+          )
+      )
+      t.ok(answers.every(({ statusCode }) => statusCode === 401))
       t.equal((await ask(await issuer.mint())).status, 200)
     }
     t.ok(issuer.requests('/jwks') <= 2)
