@@ -33,9 +33,9 @@ function strangers(issuer: Pick<TestIssuer, 'mint'>, count: number): Promise<str
   return Promise.all(kids.map((kid) => issuer.mint({}, { header: { kid } })))
 }
 
-function fail({ on }: HostileIssuer): void {
-  on('/.well-known/openid-configuration', hostile.status(500))
-  on('/jwks', hostile.status(500))
+function fail(issuer: HostileIssuer): void {
+  issuer.on('/.well-known/openid-configuration', hostile.status(500))
+  issuer.on('/jwks', hostile.status(500))
 }
 
 /** How many requests came, once the last one of a start is in: that for the second document (META-12). */

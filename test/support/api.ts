@@ -20,9 +20,13 @@ export interface Api {
   readonly app: FastifyInstance
   readonly log: readonly string[]
   /** The lines of the log that say `message`. */
-  logged(message: string): Record<string, unknown>[]
+  readonly logged: (message: string) => Record<string, unknown>[]
   /** Sends a GET with a Bearer token; to `/whoami` if no path is named. */
-  ask(token: string, path?: string, headers?: Readonly<Record<string, string>>): Promise<Answer>
+  readonly ask: (
+    token: string,
+    path?: string,
+    headers?: Readonly<Record<string, string>>
+  ) => Promise<Answer>
 }
 
 /** Starts `/whoami` and `/me` behind the plugin, without waiting for any issuer. It is closed when the test ends. */

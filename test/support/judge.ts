@@ -11,7 +11,7 @@ export interface Judge {
   /** Milliseconds by which the clock is ahead of the real one. */
   ahead: number
   /** The subject of a good token, the reason a bad one is refused, or `unavailable`. */
-  judge(token: string): Promise<string>
+  readonly judge: (token: string) => Promise<string>
 }
 
 /** Starts a judge that trusts one issuer; the first download may still be running. */
