@@ -95,7 +95,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   })
   app.addHook('onRequest', createGuardHook(issuers, denials))
   app.addHook('onClose', async () => {
-    for (const { keySet } of issuers.values()) keySet.close()
+    await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
   })
   await Promise.all([...issuers.values()].map(({ keySet }) => keySet.start()))
 }

@@ -19,6 +19,12 @@ export interface BoundedRequest {
 /** Reads a URL of one issuer. @throws {UpstreamError} whenever there is no whole answer within the bounds */
 export type BoundedFetch = (url: string, request: BoundedRequest) => Promise<BoundedResponse>
 
+/** A {@link BoundedFetch} with connections of its own. */
+export interface ClosableFetch extends BoundedFetch {
+  /** Ends all connections, and with them what is still being read. */
+  close(): Promise<void>
+}
+
 export interface BoundedFetchOptions {
   /** Milliseconds for one whole exchange, the body included. Default 4500. */
   readonly timeout?: number
@@ -52,13 +58,13 @@ export class UpstreamError extends Error {
 export function createBoundedFetch(
   issuer: string,
   options: BoundedFetchOptions = {}
-): BoundedFetch {
+): ClosableFetch {
   const { timeout = 4500, lookup = resolve, ca } = options
   const home = new URL(issuer)
   const ownHost = createAgent(lookup, ca)
   const publicOnly = createAgent(refuseLocal(lookup), ca)
 
-  return async (url, { headers, maxBytes }) => {
+  const fetch: BoundedFetch = async (url, { headers, maxBytes }) => {
     if (!isAllowedUrl(url, home)) throw new UpstreamError('forbidden_url', url)
     const { host, hostname, origin, pathname, search } = new URL(url)
     const agent = host === home.host || isLoopbackHost(home.hostname) ? ownHost : publicOnly
@@ -80,6 +86,10 @@ export function createBoundedFetch(
       throw new UpstreamError(signal.aborted ? 'timeout' : 'unreachable', url, { cause })
     }
   }
+  const close = async (): Promise<void> => {
+    await Promise.all([ownHost.destroy(), publicOnly.destroy()])
+  }
+  return Object.assign(fetch, { close })
 }
 
 /** Whether an issuer may name a URL: absolute https, or http on loopback if the issuer is http on loopback. */

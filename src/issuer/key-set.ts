@@ -153,6 +153,7 @@ export class KeySet {
       this.#schedule(freshness(maxAge))
       void this.#keep({ jwks, metadata, fetchedAt: now })
     } catch (cause) {
+      if (this.#closed) return
       this.#failures++
       this.#schedule(this.#backOff())
       observer.issuerTrouble({ issuer, doing: 'downloading the key set', cause })

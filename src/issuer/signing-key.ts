@@ -76,8 +76,9 @@ function checkUse(jwk: Readonly<Record<string, unknown>>): void {
   }
 }
 
-function algorithmsOf({ kty, crv, alg }: Readonly<Record<string, unknown>>): readonly Algorithm[] {
-  const type = kty === 'RSA' ? 'RSA' : `${String(kty)} ${String(crv)}`
+function algorithmsOf(jwk: Readonly<Record<string, unknown>>): readonly Algorithm[] {
+  const { kty, alg } = jwk
+  const type = typeOf(jwk)
   const fitting = Object.hasOwn(algorithmsByType, type) ? algorithmsByType[type] : undefined
   if (fitting === undefined) throw new UnusableKeyError('its type is not supported')
   if (alg === undefined) return fitting
@@ -85,6 +86,12 @@ function algorithmsOf({ kty, crv, alg }: Readonly<Record<string, unknown>>): rea
     throw new UnusableKeyError('its alg does not fit its type')
   // RFC 9864 renamed EdDSA with this curve; both names mean the same signature
   return kty === 'OKP' ? fitting : [alg]
+}
+
+/** Only text names a type: an entry may hold an object there that can not even be written out. */
+function typeOf({ kty, crv }: Readonly<Record<string, unknown>>): string {
+  if (kty === 'RSA') return kty
+  return typeof kty === 'string' && typeof crv === 'string' ? `${kty} ${crv}` : ''
 }
 
 function checkCoordinates({ kty, crv, x, y }: Readonly<Record<string, unknown>>): void {

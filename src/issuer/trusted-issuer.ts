@@ -40,6 +40,8 @@ export interface TrustedIssuer {
   readonly keySet: KeySet
   /** undefined if UserInfo is off for this issuer. */
   readonly readUserInfo: UserInfoReader | undefined
+  /** Stops asking the issuer and ends the connections to it. */
+  close(): Promise<void>
 }
 
 /** The trusted issuers by their exact identifier. */
@@ -70,12 +72,18 @@ function createTrustedIssuer(
   { prepare, observer = silentObserver, store, clock, fetch: fetchOptions }: TrustDependencies
 ): TrustedIssuer {
   const { issuer } = policy
-  const fetch = createBoundedFetch(issuer, fetchOptions)
-  const source = createKeySource(issuer, fetch, observer)
+  const fetchKeys = createBoundedFetch(issuer, fetchOptions)
+  // with connections of its own, so that keys never wait behind a UserInfo endpoint that hangs
+  const fetchUserInfo = createBoundedFetch(issuer, fetchOptions)
+  const source = createKeySource(issuer, fetchKeys, observer)
   const keySet = new KeySet({ issuer, source, prepare, observer, store, clock })
   const readUserInfo =
-    userinfo === 'off' ? undefined : createUserInfoReader({ keySet, fetch, clock })
-  return { policy, keySet, readUserInfo }
+    userinfo === 'off' ? undefined : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock })
+  const close = async (): Promise<void> => {
+    keySet.close()
+    await Promise.all([fetchKeys.close(), fetchUserInfo.close()])
+  }
+  return { policy, keySet, readUserInfo, close }
 }
 
 function createPolicy(options: IssuerOptions): TokenPolicy {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { ProblemError } from '../http/problem.ts'
-import type { Principal } from '../token/principal.ts'
+import { deepFreeze, type Principal } from '../token/principal.ts'
 import { type BoundedFetch, type BoundedResponse, UpstreamError } from './bounded-fetch.ts'
 import type { KeySet } from './key-set.ts'
 
-/** The claims of a UserInfo answer (OpenID Connect Core 1.0 section 5.3.2), as the issuer sent them. */
+/** The claims of a UserInfo answer (OpenID Connect Core 1.0 section 5.3.2), as the issuer sent them; deeply frozen. */
 export type UserInfoClaims = Readonly<Record<string, unknown>> & { readonly sub: string }
 
 /**
@@ -120,7 +120,7 @@ function parseUserInfo({ headers, body }: BoundedResponse, subject: string): Use
   }
   const { sub } = claims as Record<string, unknown>
   if (sub !== subject) throw badGateway('The issuer answered about another subject.')
-  return claims as UserInfoClaims
+  return deepFreeze(claims as UserInfoClaims)
 }
 
 function parseJson(body: Buffer): unknown {

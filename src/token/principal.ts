@@ -61,7 +61,8 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-function deepFreeze<T extends object>(value: T): T {
+/** Freezes a JSON value and all that is in it, so that those who share it can not change it for one another. */
+export function deepFreeze<T extends object>(value: T): T {
   const waiting: object[] = [value]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     Object.freeze(next)
