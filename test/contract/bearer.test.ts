@@ -26,7 +26,7 @@ for (const scheme of ['bearer', 'BEARER', 'bEaReR'])
     t.equal((await call({ lines: ['Authorization', `${scheme} ${token}`] })).status, 200)
   })
 
-void t.test('BEARER-3: several spaces may stand before the token', async (t) => {
+void t.test('BEARER-3, FW-2: several spaces may stand before the token', async (t) => {
   for (const spaces of ['  ', '     '])
     t.equal((await call({ lines: ['Authorization', `Bearer${spaces}${token}`] })).status, 200)
 })
@@ -53,7 +53,7 @@ const malformedFields = {
   'parameters where the scheme should be': 'realm="x"'
 }
 for (const [name, field] of Object.entries(malformedFields))
-  void t.test(`BEARER-3: ${name} makes the field malformed`, async (t) => {
+  void t.test(`BEARER-3, FW-2: ${name} makes the field malformed`, async (t) => {
     assertInvalidRequest(t, await call({ lines: ['Authorization', field] }), name)
   })
 
@@ -68,6 +68,26 @@ for (const field of ['Basic eDp5', `DPoP ${token}`, `Bearerx ${token}`, 'Negotia
     const answer = await call({ lines: ['Authorization', field] })
     assertNoCredentials(t, answer, field.slice(0, 12))
   })
+
+const defects: Record<string, object> = {
+  'an expired token': { exp: 1 },
+  'a token that is not valid yet': { nbf: 4e9 },
+  'a token of another issuer': { iss: 'https://id.example.com' },
+  'a token for another API': { aud: 'https://other.example.com' },
+  'a token without a subject': { sub: undefined },
+  'a token bound to a key': { cnf: { jkt: 'x' } }
+}
+for (const [name, claims] of Object.entries(defects))
+  void t.test(`BEARER-6, BEARER-9, BEARER-11, BEARER-19: ${name}`, async (t) => {
+    // one error, one challenge, no parameter twice, one of the fixed texts: all in the assertion
+    assertInvalidToken(t, await call({ token: await issuer.mint({ ...claims }) }), name)
+  })
+
+void t.test('BEARER-6, BEARER-19: a bad signature, and no token at all', async (t) => {
+  const [header, claims] = token.split('.')
+  assertInvalidToken(t, await call({ token: `${header}.${claims}.AAAA` }), 'signature')
+  assertInvalidToken(t, await call({ token: 'mF_9.B5f-4.1JqM' }), 'form')
+})
 
 const twoWays: Record<string, { path?: string; lines: string[] }> = {
   'field and query': {

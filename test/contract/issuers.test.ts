@@ -61,10 +61,13 @@ void t.test('JWT-5: each issuer has audiences of its own', async (t) => {
   assertInvalidToken(t, await call({ token: await a.mint({ aud: b.audience }) }), 'of the other')
 })
 
-void t.test('GJ-10: an issuer that is not configured is refused, and never asked', async (t) => {
-  assertInvalidToken(t, await call({ token: await stranger.mint() }), 'stranger')
-  t.equal(stranger.requests(), 0)
-})
+void t.test(
+  'GJ-10, FW-4: an issuer that is not configured is refused, and never asked',
+  async (t) => {
+    assertInvalidToken(t, await call({ token: await stranger.mint() }), 'stranger')
+    t.equal(stranger.requests(), 0)
+  }
+)
 
 void t.test('no line of the log holds a token that was sent', async (t) =>
   assertCleanLog(t, guarded)

@@ -136,6 +136,13 @@ for (const [name, auth] of Object.entries(badDeclarations))
     t.throws(declare, { name: 'TypeError', message: /^config\.auth.*: found .*, allowed: / })
   })
 
+void t.test('a bad declaration on a route before the plugin never opens it', async (t) => {
+  const app = create(t)
+  app.get('/before', { config: { auth: { scope: 'a' } as object } }, () => 'x')
+  await app.register(latchkey, issuer.options)
+  t.strictSame(await statuses(app, '/before'), [500, 500])
+})
+
 const badOptions: [name: string, options: object][] = [
   ['issuer', { issuer: undefined }],
   ['issuer', { issuer: 'https://id.example.com/?x' }],
