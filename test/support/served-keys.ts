@@ -24,12 +24,3 @@ export async function serveKeySet(
   const guarded = await startGuardedApp(t, { issuer, audience: sound.audience })
   return { ...guarded, issuer, downloads: () => hostile.requests('/jwks').length }
 }
-
-/** Serves these keys, as {@link serveKeySet} does. */
-export function serveKeys(
-  t: Test,
-  sound: TestIssuer,
-  keys: readonly unknown[]
-): Promise<ServedKeys> {
-  return serveKeySet(t, sound, { keys })
-}
