@@ -30,13 +30,22 @@ const scratch = Buffer.allocUnsafeSlow(maxTokenLength)
 
 /**
  * Cuts a compact JWS (RFC 7515 section 7.1) into its encoded header and claims.
- * Does not check the alphabet: every part is checked before anything of the token is accepted.
+ * Does not check the alphabet: every part is checked before anything of the token is accepted. Checks the length,
+ * because decoders drop a character that is left over (RFC 4648 section 4).
  */
 export function splitToken(token: string): Segments | Refusal {
   if (token.length > maxTokenLength) return refusals.too_large
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first < 1 || second <= first + 1 || token.indexOf('.', second + 1) !== -1) {
+    return refusals.malformed
+  }
+  const isCutShort = (length: number) => length % 4 === 1
+  if (
+    isCutShort(first) ||
+    isCutShort(second - first - 1) ||
+    isCutShort(token.length - second - 1)
+  ) {
     return refusals.malformed
   }
   return { header: token.slice(0, first), claims: token.slice(first + 1, second) }

@@ -5,7 +5,7 @@ import { startTestIssuer, type TestIssuer, type TestIssuerOptions } from '../../
 import { type Answer, startApi } from '../support/api.ts'
 import * as hostile from '../support/hostile-issuer.ts'
 import type { HostileIssuer } from '../support/hostile-issuer.ts'
-import { startJudge } from '../support/judge.ts'
+import { startJudge } from '../support/issuer-judge.ts'
 import { encode } from '../support/raw-token.ts'
 import { until } from '../support/until.ts'
 

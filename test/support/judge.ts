@@ -1,40 +1,38 @@
 import type { Test } from 'tap'
 import { createSignatureCheck } from '../../plugins/signature-check.ts'
-import type { KeySet, KeySetStore } from '../../src/issuer/key-set.ts'
-import { createTrustedIssuers, type IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import {
+  createTrustedIssuers,
+  type IssuerOptions,
+  type TrustedIssuer
+} from '../../src/issuer/trusted-issuer.ts'
 import { Refusal } from '../../src/token/refusal.ts'
-import { createVerifier, IssuerUnavailable } from '../../src/token/verifier.ts'
+import { createVerifier, IssuerUnavailable, type Verifier } from '../../src/token/verifier.ts'
 
-/** The verifier of an API in a time that tests set, without an API around it. */
+/** A verifier without a server around it. */
 export interface Judge {
-  readonly keySet: KeySet
-  /** Milliseconds by which the clock is ahead of the real one. */
-  ahead: number
-  /** The subject of a good token, the reason a bad one is refused, or `unavailable`. */
-  readonly judge: (token: string) => Promise<string>
+  readonly verify: Verifier
+  readonly trusted: TrustedIssuer
+  /** `accepted`, `unavailable`, or the reason of the refusal. */
+  readonly outcome: (token: string) => Promise<string>
 }
 
-/** Starts a judge that trusts one issuer; the first download may still be running. */
+/** Makes the verifier of one issuer, its keys already read. `clock` is in milliseconds since the epoch. */
 export async function startJudge(
   t: Test,
   options: IssuerOptions,
-  store?: KeySetStore
+  clock: () => number = Date.now
 ): Promise<Judge> {
-  const clock = (): number => Date.now() + judge.ahead
-  const issuers = createTrustedIssuers([options], { prepare: createSignatureCheck, clock, store })
+  const issuers = createTrustedIssuers([options], { prepare: createSignatureCheck, clock })
   const trusted = issuers.get(options.issuer)
-  if (trusted === undefined) throw new Error('the issuer is not trusted')
-  const verify = createVerifier(issuers, clock)
-  const judge: Judge = {
-    keySet: trusted.keySet,
-    ahead: 0,
-    judge: async (token) => {
-      const verdict = await verify(token)
-      if (verdict instanceof IssuerUnavailable) return 'unavailable'
-      return verdict instanceof Refusal ? verdict.reason : verdict.subject
-    }
-  }
+  if (trusted === undefined) throw new TypeError('The issuer is missing')
+  t.teardown(() => trusted.keySet.close())
   await trusted.keySet.start()
-  t.teardown(() => trusted.close())
-  return judge
+  await trusted.keySet.refreshForUnknownKey()
+  const verify = createVerifier(issuers, clock)
+  const outcome = async (token: string): Promise<string> => {
+    const verdict = await verify(token)
+    if (verdict instanceof Refusal) return verdict.reason
+    return verdict instanceof IssuerUnavailable ? 'unavailable' : 'accepted'
+  }
+  return { verify, trusted, outcome }
 }

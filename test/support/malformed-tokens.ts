@@ -175,7 +175,8 @@ function signUnencoded(issuer: TestIssuer, header: object, claims: object): stri
   return raw.rawToken(protectedPart, claims, () => sign(Buffer.from(input)))
 }
 
-function keyFor(issuer: TestIssuer, alg: TestAlgorithm): TestKey {
+/** The key with which an issuer signs with an algorithm. @throws {TypeError} if it has none */
+export function keyFor(issuer: TestIssuer, alg: TestAlgorithm): TestKey {
   const key = issuer.keys.find(({ algorithms }) => algorithms.includes(alg))
   if (!key) throw new TypeError(`The issuer has no key for ${alg}`)
   return key
