@@ -26,10 +26,14 @@ export function createKeyStore(issuer: string, keys: readonly SigningKey[]): Key
   const nameOf = (algorithm: string, keyId: string): string =>
     generateCacheKey(algorithm, keyId, issuer)
 
+  const keyIds = new Set<string>()
   for (const { algorithm, keyId, key } of unambiguous(keys)) {
+    keyIds.add(keyId)
     cache.set(nameOf(algorithm, keyId), { domain: issuer, alg: algorithm, kid: keyId, key })
   }
-  return (algorithm, keyId) => cache.get(nameOf(algorithm, keyId ?? withoutKeyId))?.['key']
+  return (algorithm, keyId = withoutKeyId) =>
+    // strangers send key ids without end: most are told without writing a name for them
+    keyIds.has(keyId) ? cache.get(nameOf(algorithm, keyId))?.['key'] : undefined
 }
 
 interface Listing {

@@ -1,0 +1,110 @@
+import { startTestIssuer, type TestIssuer } from '../src/testing/issuer.ts'
+import type { ContestantName } from './contestants.ts'
+import { flood } from './memory.ts'
+import { Load, Peer, Server } from './processes.ts'
+import * as report from './report.ts'
+import { trafficOf } from './rows.ts'
+import { timeToReady } from './start-up.ts'
+import { createMint, measuredAlgorithms, type Mint, randomKeyIdTokens } from './tokens.ts'
+import { compare, type Effort } from './traffic.ts'
+import type { VerificationOrder, VerificationReport } from './verification.ts'
+
+// npm run bench [-- --quick]: prints Markdown. Judges nothing: that is for who knows how quiet the machine was.
+
+const isQuick = process.argv.includes('--quick')
+const effort: Effort = isQuick ? { rounds: 3, milliseconds: 60 } : { rounds: 7, milliseconds: 200 }
+
+const compared = [
+  'bare',
+  'Latchkey',
+  '@fastify/jwt + get-jwks',
+  'jose',
+  'express-oauth2-jwt-bearer'
+] as const satisfies readonly ContestantName[]
+
+const logging = [
+  'bare',
+  'bare + one log line',
+  "bare + Fastify's two log lines"
+] as const satisfies readonly ContestantName[]
+
+const issuer = await startTestIssuer({ algorithms: measuredAlgorithms })
+const mint = createMint(issuer)
+const load = new Load()
+try {
+  report.printHead(effort)
+  await withServers(compared, async (servers) => {
+    report.printDownloads(compared, await countDownloads(servers))
+    report.printTrafficHead(compared)
+    for (const traffic of trafficOf(issuer, mint, isQuick)) {
+      report.printTraffic(traffic, await compare(servers, load, traffic, effort))
+    }
+  })
+  report.printVerifications(await compareVerifications())
+  await withServers(logging, async (servers) => {
+    const tokens = mint('RS256', 1)
+    const traffic = { name: 'one token', goal: '', status: 200, tokens: () => tokens } as const
+    report.printLogging(logging, await compare(servers, load, traffic, effort))
+  })
+  await withServers(['Latchkey'], async ([server]) => {
+    if (server === undefined) return
+    const mintOne = (count: number) => mint('ES256', count)
+    report.printMemory(await flood(server, load, mintOne, isQuick ? 10 : 100))
+  })
+  report.printStartUp(await timeToReady(issuer.issuer, issuer.audience))
+} finally {
+  await load.stop()
+  await issuer.close()
+}
+
+async function withServers(
+  names: readonly ContestantName[],
+  use: (servers: readonly Server[]) => Promise<void>
+): Promise<void> {
+  const servers = names.map((name) => new Server(name, issuer.issuer, issuer.audience))
+  try {
+    for (const server of servers) await server.start()
+    await use(servers)
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()))
+  }
+}
+
+/** How often each server, its keys at hand, downloads the key set for 2,000 key ids that nobody has. */
+async function countDownloads(servers: readonly Server[]): Promise<number[]> {
+  const counts: number[] = []
+  for (const { port } of servers) {
+    const send = (tokens: readonly string[]) =>
+      load.ask({ port, tokens, once: true, milliseconds: 60_000 })
+    await send(mint('RS256', 1))
+    const before = issuer.requests('/jwks')
+    await send(randomKeyIdTokens(issuer, 2000))
+    counts.push(issuer.requests('/jwks') - before)
+  }
+  return counts
+}
+
+async function compareVerifications(): Promise<VerificationReport[][]> {
+  const child = new Peer<VerificationOrder, VerificationReport[]>('./verification.js')
+  const reports: VerificationReport[][] = []
+  try {
+    for (const algorithm of measuredAlgorithms) {
+      const order = orderOf(issuer, mint, algorithm)
+      reports.push(await child.ask(order))
+    }
+  } finally {
+    await child.stop()
+  }
+  return reports
+}
+
+function orderOf(
+  { issuer, audience, keys }: TestIssuer,
+  mint: Mint,
+  algorithm: VerificationOrder['algorithm']
+): VerificationOrder {
+  const key = keys.find(({ algorithms }) => algorithms.includes(algorithm))
+  if (key === undefined) throw new TypeError(`The issuer has no key for ${algorithm}`)
+  const tokens = mint(algorithm, 500)
+  return { issuer, audience, algorithm, jwk: key.publicJwk, tokens, rounds: isQuick ? 9 : 31 }
+}

@@ -1,0 +1,102 @@
+import type { Load, Server } from './processes.ts'
+
+/** One kind of traffic. */
+export interface Traffic {
+  readonly name: string
+  readonly goal: string
+  /** The status of the right answer; bare Fastify always says 200. */
+  readonly status: 200 | 401
+  /** Send each token once. Default: over and over. */
+  readonly once?: boolean
+  /** Fresh tokens for one round. */
+  readonly tokens: () => readonly string[]
+}
+
+/** How one server did on one kind of traffic, beside the first server in the same rounds. */
+export interface Standing {
+  /** CPU per request of the first server divided by that of this one: 1 means the guard is free. */
+  readonly cpuRatio: number
+  readonly speedRatio: number
+  /** Microseconds of CPU per request. */
+  readonly cpuPerRequest: number
+  readonly requestsPerSecond: number
+  /** Answers with another status than the right one, by status. */
+  readonly wrongStatuses: readonly string[]
+}
+
+export interface Effort {
+  readonly rounds: number
+  readonly milliseconds: number
+}
+
+interface Turn {
+  readonly cpuPerRequest: number
+  readonly requestsPerSecond: number
+  readonly statuses: readonly string[]
+}
+
+/**
+ * Sends one kind of traffic to all servers in turn, round by round, each round with fresh tokens and another server
+ * first. The first server is the measure: ratios are taken within a round, then the median of the rounds.
+ */
+export async function compare(
+  servers: readonly Server[],
+  load: Load,
+  traffic: Traffic,
+  { rounds, milliseconds }: Effort
+): Promise<readonly Standing[]> {
+  const turns = servers.map((): Turn[] => [])
+  for (let round = -1; round < rounds; round++) {
+    const tokens = traffic.tokens()
+    const isWarmUp = round < 0
+    const order = {
+      tokens,
+      once: traffic.once ?? false,
+      milliseconds: isWarmUp ? milliseconds * 2 : milliseconds
+    }
+    for (let place = 0; place < servers.length; place++) {
+      const index = (place + round + 1) % servers.length
+      const server = servers[index]
+      if (server === undefined) continue
+      const turn = await takeTurn(server, load, order)
+      if (!isWarmUp) turns[index]?.push(turn)
+    }
+  }
+  const [measure = []] = turns
+  return turns.map((own, index) => stand(own, measure, index === 0 ? 200 : traffic.status))
+}
+
+async function takeTurn(
+  server: Server,
+  load: Load,
+  order: { tokens: readonly string[]; once: boolean; milliseconds: number }
+): Promise<Turn> {
+  const before = await server.cpu()
+  const { seconds, statuses } = await load.ask({ port: server.port, ...order })
+  const cpu = (await server.cpu()) - before
+  const requests = Object.values(statuses).reduce((sum, count) => sum + count, 0)
+  return {
+    cpuPerRequest: cpu / requests,
+    requestsPerSecond: requests / seconds,
+    statuses: Object.keys(statuses)
+  }
+}
+
+function stand(own: readonly Turn[], measure: readonly Turn[], status: number): Standing {
+  const ratios = (of: (turn: Turn, measure: Turn) => number) =>
+    median(own.map((turn, round) => of(turn, measure[round] ?? turn)))
+  const statuses = new Set(own.flatMap((turn) => turn.statuses))
+  statuses.delete(String(status))
+  return {
+    cpuRatio: ratios((turn, measure) => measure.cpuPerRequest / turn.cpuPerRequest),
+    speedRatio: ratios((turn, measure) => turn.requestsPerSecond / measure.requestsPerSecond),
+    cpuPerRequest: ratios((turn) => turn.cpuPerRequest),
+    requestsPerSecond: ratios((turn) => turn.requestsPerSecond),
+    wrongStatuses: [...statuses]
+  }
+}
+
+/** The middle of some figures. */
+export function median(figures: readonly number[]): number {
+  return figures.toSorted((one, other) => one - other)[Math.floor(figures.length / 2)] ?? Number.NaN
+}
