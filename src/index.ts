@@ -23,7 +23,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
 
 const plugin = fp(latchkey, { name: 'latchkey-with-metadata', fastify: '5.x' })
 
-export { plugin as default, plugin as latchkey }
+export default plugin
 export type { Latchkey, LatchkeyOptions } from '../plugins/latchkey.ts'
 export { ProblemError, type ProblemKind } from './http/problem.ts'
 export type { KeySetSnapshot, KeySetStore } from './issuer/key-set.ts'
