@@ -99,7 +99,7 @@ export function createDenials({ realm = 'api', publicUrl }: DenialOptions): Deni
     insufficientScope(request, reply, guard, { issuer, subject, clientId }) {
       const reason = 'insufficient_scope'
       request.log.info({ reason, issuer, subject, clientId }, 'request refused')
-      send(request, reply, answer(guard, 'insufficient-scope', scopeNeeded, reason))
+      send(request, reply, answer(guard, 'insufficient-scope', scopeNeeded(guard), reason))
     },
     unavailable(request, reply, { issuer, retryAfterSeconds }) {
       request.log.warn({ issuer, reason: 'issuer_unavailable' }, 'access token can not be judged')
@@ -121,16 +121,22 @@ export function createDenials({ realm = 'api', publicUrl }: DenialOptions): Deni
       })
     },
     scopeRefusedUpstream(guard) {
-      const { challenge } = answer(guard, 'insufficient-scope', scopeNeeded, 'insufficient_scope')
+      const detail = scopeNeeded(guard)
+      const { challenge } = answer(guard, 'insufficient-scope', detail, 'insufficient_scope')
       const headers = { 'www-authenticate': challenge }
-      return new ProblemError('insufficient-scope', { detail: scopeNeeded, headers })
+      return new ProblemError('insufficient-scope', { detail, headers })
     }
   }
 }
 
 const howToAuthenticate =
   'Send an access token in the Authorization field: Bearer, a space, the token'
-const scopeNeeded = 'The access token lacks a scope that this operation needs'
+
+function scopeNeeded({ scopes, anyScope }: Guard): string {
+  const all = scopes.length === 0 ? [] : [`the scope ${scopes.join(' and ')}`]
+  const any = anyScope.length === 0 ? [] : [`one of the scopes ${anyScope.join(', ')}`]
+  return `This operation needs ${[...all, ...any].join(' and ')}`
+}
 
 function send(
   request: FastifyRequest,
