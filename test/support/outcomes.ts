@@ -35,7 +35,8 @@ export function assertInsufficientScope(
   scope: string
 ): void {
   assertProblem(t, answer, 'insufficient-scope', name)
-  const error_description = 'The access token lacks a scope that this operation needs'
+  const error_description = answer.challenges[0]?.params['error_description'] ?? ''
+  t.match(error_description, /^This operation needs (the scope|one of the scopes) /, name)
   assertChallenge(t, answer, name, { error: 'insufficient_scope', error_description, scope })
 }
 
