@@ -82,9 +82,11 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     if (refusal !== undefined) return refusal
     const withKey = (key: SigningKey): Verdict => {
       const found = { header, issuer, key }
+      const verdict = accept(token, claims, found)
+      if (verdict instanceof Refusal) return verdict
       if (known.size >= maxKnownHeaders) known.clear()
       known.set(headerSegment, found)
-      return accept(token, claims, found)
+      return verdict
     }
     const key = issuer.keySet.find(header.algorithm, header.keyId)
     return key === undefined ? awaitKey(header, issuer, withKey) : withKey(key)
@@ -119,9 +121,10 @@ function awaitKey(
 ): Verdict | Promise<Verdict> {
   const refresh = issuer.keySet.refreshForUnknownKey()
   if (refresh === undefined) return withoutKey(issuer)
-  return Promise.race([keyAfterRefresh(header, issuer, refresh), deadline()]).then((key) =>
-    key === undefined ? withoutKey(issuer) : withKey(key)
-  )
+  return Promise.race([keyAfterRefresh(header, issuer, refresh), deadline()]).then((key) => {
+    if (key === 'late') return unavailable(issuer)
+    return key === undefined ? withoutKey(issuer) : withKey(key)
+  })
 }
 
 /** Waits for the downloads that an unknown key may cause: one that runs already, then one of its own. */
@@ -137,15 +140,17 @@ async function keyAfterRefresh(
   return keySet.find(algorithm, keyId)
 }
 
-function deadline(): Promise<undefined> {
+function deadline(): Promise<'late'> {
   return new Promise((resolve) => {
-    setTimeout(() => resolve(undefined), longestWait).unref()
+    setTimeout(() => resolve('late'), longestWait).unref()
   })
 }
 
 /** A key that a healthy issuer does not have is the token's fault; during an outage nobody can tell. */
-function withoutKey({ policy, keySet }: TrustedIssuer): Verdict {
-  return keySet.isFailing
-    ? new IssuerUnavailable(policy.issuer, keySet.retryAfterSeconds)
-    : refusals.unknown_key
+function withoutKey(issuer: TrustedIssuer): Verdict {
+  return issuer.keySet.isFailing ? unavailable(issuer) : refusals.unknown_key
+}
+
+function unavailable({ policy, keySet }: TrustedIssuer): IssuerUnavailable {
+  return new IssuerUnavailable(policy.issuer, keySet.retryAfterSeconds)
 }
