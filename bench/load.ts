@@ -14,14 +14,15 @@ process.on('message', (order: LoadOrder) => {
 })
 process.on('disconnect', () => process.exit())
 
-async function drive({ port, tokens, once: isOnce, milliseconds }: LoadOrder): Promise<LoadReport> {
-  const requests = tokens.map(writeRequest)
+async function drive(order: LoadOrder): Promise<LoadReport> {
+  const { port, requests: most, milliseconds } = order
+  const requests = order.tokens.map(writeRequest)
   const connections = await connectionsTo(port)
   const statuses: Record<string, number> = {}
   let sent = 0
   const started = performance.now()
   const next = (): Buffer | undefined => {
-    const isOver = performance.now() - started > milliseconds || (isOnce && sent >= tokens.length)
+    const isOver = performance.now() - started > milliseconds || sent >= most
     return isOver ? undefined : requests[sent++ % requests.length]
   }
   await Promise.all(connections.map((socket) => converse(socket, next, statuses)))

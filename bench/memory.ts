@@ -34,7 +34,7 @@ export async function flood(
 /** Microseconds of CPU for the whole batch. */
 async function send(server: Server, load: Load, tokens: readonly string[]): Promise<number> {
   const before = await server.cpu()
-  const order = { port: server.port, tokens, once: true, milliseconds: 60_000 }
+  const order = { port: server.port, tokens, requests: tokens.length, milliseconds: 60_000 }
   const { statuses } = await load.ask(order)
   if (statuses['200'] !== tokens.length) throw new Error('A good token was refused')
   return (await server.cpu()) - before

@@ -6,8 +6,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 export interface LoadOrder {
   readonly port: number
   readonly tokens: readonly string[]
-  /** Send each token once; else they are sent in turn until the time is over. */
-  readonly once: boolean
+  /** The turn ends after so many requests, or after the time; tokens are sent in turn. */
+  readonly requests: number
   readonly milliseconds: number
 }
 

@@ -1,4 +1,4 @@
-import type { Load, Server } from './processes.ts'
+import type { Load, LoadOrder, Server } from './processes.ts'
 
 /** One kind of traffic. */
 export interface Traffic {
@@ -49,11 +49,9 @@ export async function compare(
   for (let round = -1; round < rounds; round++) {
     const tokens = traffic.tokens()
     const isWarmUp = round < 0
-    const order = {
-      tokens,
-      once: traffic.once ?? false,
-      milliseconds: isWarmUp ? milliseconds * 2 : milliseconds
-    }
+    const order = isWarmUp
+      ? warmUpOrder(tokens, milliseconds)
+      : { tokens, requests: traffic.once ? tokens.length : Number.POSITIVE_INFINITY, milliseconds }
     for (let place = 0; place < servers.length; place++) {
       const index = (place + round + 1) % servers.length
       const server = servers[index]
@@ -66,11 +64,12 @@ export async function compare(
   return turns.map((own, index) => stand(own, measure, index === 0 ? 200 : traffic.status))
 }
 
-async function takeTurn(
-  server: Server,
-  load: Load,
-  order: { tokens: readonly string[]; once: boolean; milliseconds: number }
-): Promise<Turn> {
+/** Each token three times, if that doesn't take too long: caches may need the second sight, compilers more. */
+function warmUpOrder(tokens: readonly string[], milliseconds: number): Omit<LoadOrder, 'port'> {
+  return { tokens, requests: Math.max(2000, tokens.length * 3), milliseconds: milliseconds * 6 }
+}
+
+async function takeTurn(server: Server, load: Load, order: Omit<LoadOrder, 'port'>): Promise<Turn> {
   const before = await server.cpu()
   const { seconds, statuses } = await load.ask({ port: server.port, ...order })
   const cpu = (await server.cpu()) - before
