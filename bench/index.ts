@@ -112,6 +112,6 @@ function orderOf(
     jwk: key.publicJwk,
     tokens: mint(algorithm, 50),
     warmUp: mint(algorithm, 200),
-    rounds: isQuick ? 50 : 200
+    rounds: isQuick ? 30 : 200
   }
 }
