@@ -5,6 +5,7 @@ import { type Answer, startApi } from '../support/api.ts'
 import { createEarlyStart } from '../support/early-start.ts'
 import * as hostile from '../support/hostile-issuer.ts'
 import type { Behaviour } from '../support/hostile-issuer.ts'
+import { until } from '../support/until.ts'
 import { ada, holdsNothing, startScene } from '../support/userinfo-scene.ts'
 
 const early = createEarlyStart(4)
@@ -126,9 +127,10 @@ for (const [name, behaviour] of [
   ['drips', hostile.drip]
 ] as const) {
   const outcome = early(async () => {
-    const { api, mint, sound } = await startScene(t, behaviour)
+    const { api, mint, sound, calls } = await startScene(t, behaviour)
     const before = performance.now()
     const asking = Array.from({ length: 20 }, async () => api.ask(await mint(), '/me'))
+    await until(() => calls().length >= 8)
     await sound.rotate()
     const rotated = await api.ask(await mint())
     const rotatedWithin = performance.now() - before
