@@ -50,6 +50,19 @@ function suite(database: TestDatabase) {
       })
     }
 
+    for (const id of ['\u0000', 'a\u0000b', '\ud800', '../secrets', "' or 1=1 --"]) {
+      t.test(`OWASP-4: an id ${JSON.stringify(id)} names no document`, async (t) => {
+        const documents = await open(t, database)
+        const missing = problem('document-not-found')
+        await t.rejects(documents.find(ada, id), missing)
+        await t.rejects(documents.put(ada, id, { data: {} }, { ifMatch: '*' }), missing)
+        await t.rejects(documents.patch(ada, id, { data: {} }, { ifMatch: '*' }), missing)
+        await t.rejects(documents.remove(ada, id, { ifMatch: '*' }), missing)
+        const unfit = problem('validation-failed', '/id')
+        await t.rejects(documents.put(ada, id, { data: {} }, { ifNoneMatch: '*' }), unfit)
+      })
+    }
+
     t.test('pages through a list newest first, each document once', async (t) => {
       const documents = await open(t, database)
       const made: string[] = []
