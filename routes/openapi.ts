@@ -26,7 +26,7 @@ function publish(
   make: () => string,
   schema: FastifySchema = { hide: true }
 ): void {
-  let content: { body: string; etag: string } | undefined
+  let content: { body: Buffer; etag: string } | undefined
   app.get(path, { config: { auth: false }, schema }, (request, reply) => {
     content ??= withEtag(make())
     reply.header('etag', content.etag).header('cache-control', 'public, max-age=300')
@@ -37,7 +37,9 @@ function publish(
   })
 }
 
-function withEtag(body: string): { body: string; etag: string } {
+/** As bytes, which all answers share: of a text, each client that reads slowly would hold a copy. */
+function withEtag(text: string): { body: Buffer; etag: string } {
+  const body = Buffer.from(text)
   return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
 }
 

@@ -103,6 +103,8 @@ function serverOptions(config: Config, { logDestination }: AppOptions): FastifyS
 /** Times in milliseconds. Node looks for late requests each `connectionsCheckingInterval`. */
 const connectionOptions = {
   requestTimeout: 15_000,
+  // ends who does not read the answer; longer than any request takes to be answered
+  connectionTimeout: 30_000,
   keepAliveTimeout: 72_000,
   http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000, requireHostHeader: false },
   forceCloseConnections: 'idle',

@@ -16,6 +16,14 @@ export function serializeData(data: DocumentData, tooLarge: ProblemKind): string
   throw new ProblemError(tooLarge, { detail, errors: [{ detail, pointer: '/data' }] })
 }
 
+/**
+ * Checks a merge patch before it is applied: applying recurses, and the result is nested at least as deep.
+ * @throws {ProblemError} `validation-failed` as {@link serializeData}
+ */
+export function checkPatch(patch: unknown): void {
+  checkValue(patch, '', 0)
+}
+
 function checkValue(value: unknown, pointer: string, depth: number): void {
   if (typeof value === 'number' && !Number.isFinite(value))
     throw fault(pointer, 'a number beyond the range of a double')

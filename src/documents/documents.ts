@@ -4,7 +4,7 @@ import type { Storage } from '../storage/database.ts'
 import type { Tables } from '../storage/tables.ts'
 import { isCreation, requireMatch } from './conditions.ts'
 import type { Conditions } from './conditions.ts'
-import { serializeData } from './data.ts'
+import { checkPatch, serializeData } from './data.ts'
 import { createCursors } from './cursor.ts'
 import type { Cursors } from './cursor.ts'
 import { createDocumentId, isDocumentId } from './document-id.ts'
@@ -132,6 +132,7 @@ export class Documents {
    *   `validation-failed` if the result is no document
    */
   async patch(owner: Owner, id: string, patch: unknown, conditions: Conditions) {
+    checkPatch(patch)
     return this.#change(owner, async (writer) => {
       const row = existing(await findDocument(writer.transaction, writer.owner, id))
       requireMatch(conditions, row.change)

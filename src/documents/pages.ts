@@ -48,9 +48,10 @@ export async function readPage(
 ): Promise<DocumentPage> {
   const list = ['documents', owner, collection ?? '']
   const [before] = cursor === undefined ? [] : openCursor(cursors, list, cursor, 'cursor')
-  const rows = await listDocuments(db, owner, { limit: limit + 1, collection, before })
-  const items = fitting(rows, limit)
-  const last = rows.length > items.length ? items.at(-1) : undefined
+  const { items, more } = await readRows(limit, (count, row) =>
+    listDocuments(db, owner, { limit: count, collection, before: row?.created_change ?? before })
+  )
+  const last = more ? items.at(-1) : undefined
   return {
     items: items.map((row) => toStored(row).document),
     ...(last && { next: cursors.seal(list, [last.created_change]) })
@@ -70,14 +71,37 @@ export async function readChanges(
   const feed = ['changes', owner]
   const position = since === undefined ? [] : openCursor(cursors, feed, since, 'since')
   const [read = 0, begun] = position
-  const rows = await listChanges(db, owner, read, limit + 1)
+  const { items, more } = await readRows(limit, (count, row) =>
+    listChanges(db, owner, row?.change ?? read, count)
+  )
   // read after the rows, or a purge in between would go unnoticed
   const purged = await lastPurgedChange(db, owner)
   const start = begun ?? purged
   if (purged > Math.max(read, start)) throw tooOld()
-  const items = fitting(rows, limit)
   const next = cursors.seal(feed, [items.at(-1)?.change ?? read, start])
-  return { items: items.map(toChange), next, more: rows.length > items.length }
+  return { items: items.map(toChange), next, more }
+}
+
+/** Rows that are read at a time: a usual page whole, and of large documents not many more than fit. */
+const stride = 25
+
+/**
+ * Reads the rows of a page, and whether there are more. In strides: a hundred documents can have six times the bytes
+ * that a page may, and SQLite would block the service while it reads what is then thrown away.
+ */
+async function readRows(
+  limit: number,
+  readAfter: (count: number, row: DocumentRow | undefined) => Promise<readonly DocumentRow[]>
+) {
+  const rows: DocumentRow[] = []
+  for (;;) {
+    const count = Math.min(stride, limit + 1 - rows.length)
+    const found = await readAfter(count, rows.at(-1))
+    rows.push(...found)
+    const items = fitting(rows, limit)
+    const more = items.length < rows.length
+    if (more || found.length < count) return { items, more }
+  }
 }
 
 /** The first of the rows: at most `limit`, and no more bytes than a page may have. */

@@ -1,5 +1,6 @@
 import type { Kysely, Selectable } from 'kysely'
 import type { Tables } from '../storage/tables.ts'
+import { isDocumentId } from './document-id.ts'
 import { limits } from './document.ts'
 import type { DocumentData, StoredDocument } from './document.ts'
 import type { Writer } from './writer.ts'
@@ -22,8 +23,10 @@ export interface ListOptions {
   readonly before: number | undefined
 }
 
-/** The live document of the owner (as an owner key), or undefined. */
-export function findDocument(db: Kysely<Tables>, owner: string, id: string) {
+/** The live document of the owner (as an owner key), or undefined; `id` is whatever the client sent. */
+export async function findDocument(db: Kysely<Tables>, owner: string, id: string) {
+  // PostgreSQL takes no text with NUL, not even to compare it
+  if (!isDocumentId(id)) return undefined
   return db
     .selectFrom('documents')
     .selectAll()

@@ -139,9 +139,13 @@ for (const [network, prefix] of [
   ['127.0.0.0', 8],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
-  ['192.168.0.0', 16]
+  ['192.0.0.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15]
 ] as const) {
   localAddresses.addSubnet(network, prefix, 'ipv4')
+  // the same network behind a translator (RFC 6052 section 2.1)
+  localAddresses.addSubnet(`64:ff9b::${network}`, 96 + prefix, 'ipv6')
 }
 localAddresses.addAddress('::', 'ipv6')
 localAddresses.addAddress('::1', 'ipv6')

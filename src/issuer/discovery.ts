@@ -44,10 +44,9 @@ export function parseMetadata(
 ): IssuerMetadata {
   const { issuer: named, jwks_uri, userinfo_endpoint } = document
   if (named !== issuer) {
-    throw new IssuerFaultError(
-      issuer,
-      `the discovery document is of the issuer ${JSON.stringify(named)}`
-    )
+    // for the log, where a name without end would be repeated at every attempt
+    const other = typeof named === 'string' ? JSON.stringify(named.slice(0, 200)) : 'without a name'
+    throw new IssuerFaultError(issuer, `the discovery document is of the issuer ${other}`)
   }
   const home = new URL(issuer)
   if (!isAllowedUrl(jwks_uri, home))

@@ -34,6 +34,8 @@ export interface UserInfoOptions {
 }
 
 const maxUserInfoBytes = 256 * 1024
+/** Levels of nesting; claims such as `address` have two (OpenID Connect Core 1.0 section 5.1.1). */
+const maxDepth = 32
 /** Milliseconds for which an answer may be used again for the same token. */
 const lifetime = 10_000
 const maxAnswers = 500
@@ -118,16 +120,24 @@ function parseUserInfo({ headers, body }: BoundedResponse, subject: string): Use
   if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) {
     throw badGateway('The issuer did not answer with a JSON object.')
   }
+  if (isDeeper(claims, maxDepth)) throw badGateway('The issuer answered with nested JSON.')
   const { sub } = claims as Record<string, unknown>
   if (sub !== subject) throw badGateway('The issuer answered about another subject.')
   return deepFreeze(claims as UserInfoClaims)
 }
 
+/** Whether a value is nested in more levels than that: writing it as JSON again would exhaust the stack. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1))
+}
+
 function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'))
-  } catch (cause) {
-    throw new ProblemError('bad-gateway', { detail: 'The issuer did not answer with JSON.', cause })
+  } catch {
+    // without its cause, which goes to the log: a syntax error quotes the text, and that is about a person
+    throw badGateway('The issuer did not answer with JSON.')
   }
 }
 

@@ -8,6 +8,18 @@ import type { Behaviour } from '../support/hostile-issuer.ts'
 import { until } from '../support/until.ts'
 import { ada, holdsNothing, startScene } from '../support/userinfo-scene.ts'
 
+/** JSON that the reader of a stream can parse, and a writer that recurses can not write. */
+const bottomless: Behaviour = (_request, response) => {
+  const nested = '['.repeat(100_000) + ']'.repeat(100_000)
+  response.writeHead(200, { 'Content-Type': 'application/json' })
+  response.end(`{"sub":"ada","groups":${nested}}`)
+}
+
+/** Says in the middle of a claim what is no JSON: a parser quotes where it stumbled. */
+const babble: Behaviour = (_request, response) => {
+  response.writeHead(200, { 'Content-Type': 'application/json' }).end('Lovelace, Ada')
+}
+
 const early = createEarlyStart(4)
 
 /** Asserts a problem that says nothing of what the issuer said. */
@@ -44,6 +56,7 @@ for (const [name, behaviour] of Object.entries<Behaviour>({
     'Content-Type': 'application/jwt'
   }),
   'UI-4: nothing': hostile.status(200, { 'Content-Type': 'application/json' }),
+  'UI-4, OWASP-10: JSON nested without end': bottomless,
   'UI-7: 204': hostile.status(204),
   'UI-7: 400': hostile.status(400),
   'UI-7: 404': hostile.status(404),
@@ -157,7 +170,8 @@ void t.test('no failure of the endpoint puts a token or a claim into the log', a
     hostile.status(500),
     hostile.reset,
     hostile.json({ ...ada, sub: 'x' }),
-    hostile.badJson
+    hostile.badJson,
+    babble
   ]) {
     issuer.on('/userinfo', behaviour)
     await api.ask(token, '/me')

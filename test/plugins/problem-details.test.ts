@@ -160,6 +160,22 @@ for (const [name, [status, bytes]] of Object.entries(unreadable))
     t.notMatch(log.join(''), /Bearer|aaaa/)
   })
 
+t.test('OWASP-4: a connection that takes nothing of its answer is ended', async (t) => {
+  const { app } = await appUnderTest(t)
+  const usual = app.server.timeout
+  t.ok(usual > 0 && usual <= 60_000, `after ${usual} ms`)
+  app.server.setTimeout(50)
+  app.get('/large', { config: { auth: false } }, () => Buffer.alloc(64 * 1024 * 1024))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const closed = new Promise((resolve) => {
+    app.server.on('connection', (socket) => socket.on('close', resolve))
+  })
+  const socket = (await connectTo(app.server)).pause()
+  t.teardown(() => socket.destroy())
+  socket.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
+  await closed
+})
+
 t.test('OWASP-4: a body that comes too slowly is answered by 408', async (t) => {
   const { app } = await failingApp(t)
   await app.listen({ host: '127.0.0.1', port: 0 })

@@ -43,6 +43,24 @@ t.test('HTTP: a client that has the document is told so', async (t) => {
   }
 })
 
+t.test('OWASP-4: all who read a file share its bytes, however slowly they read', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const sent: unknown[] = []
+  app.addHook('onSend', async (_request, _reply, payload) => {
+    sent.push(payload)
+  })
+  await app.register(openapi)
+  await app.register(openapiRoutes)
+  for (const url of ['/docs/swagger-ui.js', '/openapi.json']) {
+    await app.inject(url)
+    await app.inject(url)
+    const [first, second] = sent.splice(0)
+    t.ok(Buffer.isBuffer(first), url)
+    t.equal(first, second, url)
+  }
+})
+
 t.test('the page takes everything from the service itself', async (t) => {
   const app = await build(t)
   const { body, headers } = await app.inject('/docs')

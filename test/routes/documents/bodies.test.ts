@@ -70,6 +70,7 @@ const refusedPatches: Readonly<Record<string, readonly [body: string, status: nu
   "a constructor's prototype": ['{"data":{"constructor":{"prototype":{"x":1}}}}', 400],
   'a number beyond doubles': ['{"data":{"a":1e400}}', 422],
   'an integer that would be rounded': ['{"data":{"a":[9007199254740993]}}', 422],
+  'data nested far too deep': [`{"data":${'{"a":'.repeat(40_000)}1${'}'.repeat(40_000)}}`, 422],
   'a result that is too large': [`{"data":{"b":"${'x'.repeat(limits.dataBytes - 20)}"}}`, 422]
 }
 

@@ -50,6 +50,19 @@ function suite(database: TestDatabase) {
       })
     }
 
+    for (const id of ['\u0000', 'a\u0000b', '\ud800', '../secrets', "' or 1=1 --"]) {
+      t.test(`OWASP-4: an id ${JSON.stringify(id)} names no document`, async (t) => {
+        const documents = await open(t, database)
+        const missing = problem('document-not-found')
+        await t.rejects(documents.find(ada, id), missing)
+        await t.rejects(documents.put(ada, id, { data: {} }, { ifMatch: '*' }), missing)
+        await t.rejects(documents.patch(ada, id, { data: {} }, { ifMatch: '*' }), missing)
+        await t.rejects(documents.remove(ada, id, { ifMatch: '*' }), missing)
+        const unfit = problem('validation-failed', '/id')
+        await t.rejects(documents.put(ada, id, { data: {} }, { ifNoneMatch: '*' }), unfit)
+      })
+    }
+
     t.test('pages through a list newest first, each document once', async (t) => {
       const documents = await open(t, database)
       const made: string[] = []
@@ -76,6 +89,30 @@ function suite(database: TestDatabase) {
       t.equal(changes.items.length, 16)
       t.ok(changes.more)
       t.same(await collectIds(documents, 20), made)
+    })
+
+    t.test('a page has as many items as asked for, and next if there are more', async (t) => {
+      const documents = await open(t, database)
+      const made: string[] = []
+      for (let count = 0; count < 101; count++)
+        made.unshift((await documents.create(ada, { data: {} })).document.id)
+      for (const limit of [1, 24, 25, 26, 50, 99, 100]) {
+        const page = await documents.page(ada, { limit })
+        const changes = await documents.changes(ada, { limit })
+        const ids = page.items.map(({ id }) => id)
+        t.same(ids, made.slice(0, limit), `${limit} of the list`)
+        t.ok(page.next !== undefined)
+        const changed = changes.items.map(({ id }) => id)
+        t.same(changed, made.toReversed().slice(0, limit), `${limit} of the feed`)
+        t.ok(changes.more)
+      }
+      const [oldest = ''] = made.slice(-1)
+      await documents.remove(ada, oldest, { ifMatch: '*' })
+      t.equal((await documents.page(ada, { limit: 100 })).next, undefined)
+      const after = await documents.changes(ada, { limit: 100 })
+      t.equal(after.items.at(-1)?.deleted, false, 'the deletion is the last change')
+      const end = await documents.changes(ada, { limit: 100, since: after.next })
+      t.match(end, { more: false, items: [{ id: oldest, deleted: true }] })
     })
 
     async function collectIds(
