@@ -8,6 +8,7 @@ import { registerRoutes } from '../routes/index.ts'
 import { ConfigError } from './config/error.ts'
 import { publicUrlOf } from './config/public-url.ts'
 import type { Config } from './config/schema.ts'
+import { limits } from './documents/document.ts'
 import { openDocuments } from './documents/documents.ts'
 import { openDatabase } from './storage/database.ts'
 import type { Storage } from './storage/database.ts'
@@ -76,9 +77,6 @@ export function listeningPort(app: FastifyInstance): number | undefined {
   return address !== null && typeof address === 'object' ? address.port : undefined
 }
 
-/** A document of 256 KiB with what stands around it. */
-const bodyLimitBytes = 320 * 1024
-
 function serverOptions(config: Config, { logDestination }: AppOptions): FastifyServerOptions {
   return {
     logger: {
@@ -89,7 +87,7 @@ function serverOptions(config: Config, { logDestination }: AppOptions): FastifyS
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     trustProxy: config.trustProxy.length > 0 && config.trustProxy,
-    bodyLimit: bodyLimitBytes,
+    bodyLimit: limits.bodyBytes,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     ...connectionOptions,
     frameworkErrors: (error, request, reply) => {

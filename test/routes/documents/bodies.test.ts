@@ -74,7 +74,7 @@ const refusedPatches: Readonly<Record<string, readonly [body: string, status: nu
 }
 
 for (const [name, [body, status]] of Object.entries(refusedPatches)) {
-  t.test(`PATCH-4 to PATCH-8: refuses ${name}, and changes nothing`, async (t) => {
+  t.test(`PATCH-4, PATCH-5, PATCH-6, PATCH-7, PATCH-8: refuses ${name}, and changes nothing`, async (t) => {
     const app = await build(t)
     const { url, etag } = await create(app, { data: { title: 'a long enough title' } })
     const response = await app.inject({
