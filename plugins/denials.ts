@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { metadataUrl } from '../src/http/resource-metadata.ts'
+import { isIdentifierUrl } from '../src/issuer/identifier-url.ts'
 import { ProblemError, type ProblemKind, problemDocument } from '../src/http/problem.ts'
 import {
   type ChallengeParameters,
@@ -9,7 +11,6 @@ import type { Guard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { type Refusal, refusals } from '../src/token/refusal.ts'
 import type { IssuerUnavailable } from '../src/token/verifier.ts'
-import { metadataUrl } from '../src/http/resource-metadata.ts'
 
 export interface DenialOptions {
   readonly realm?: string | undefined
@@ -49,12 +50,17 @@ interface Answer {
 /**
  * Builds the table "outcomes of a request": status, challenge (RFC 6750 section 3, RFC 9728 section 5.1) and problem
  * (RFC 9457). Everything in an answer is fixed text or comes from the route, so each is written once and kept.
- * @throws {TypeError} if the realm may not stand in a challenge
+ * @throws {TypeError} if the realm may not stand in a challenge, or the public URL can not name an API
  */
 export function createDenials({ realm = 'api', publicUrl }: DenialOptions): Denials {
   if (!isChallengeText(realm)) {
     throw new TypeError(
       `realm: found ${JSON.stringify(realm)}, allowed: printable ASCII without quotes and backslashes`
+    )
+  }
+  if (typeof publicUrl === 'string' && !isIdentifierUrl(publicUrl)) {
+    throw new TypeError(
+      `publicUrl: found ${JSON.stringify(publicUrl)}, allowed: an https URL without query and fragment (http on loopback only)`
     )
   }
   const kept = new WeakMap<Guard, Map<string, Answer>>()

@@ -10,6 +10,7 @@ import { publicUrlOf } from './config/public-url.ts'
 import type { Config } from './config/schema.ts'
 import { limits } from './documents/document.ts'
 import { openDocuments } from './documents/documents.ts'
+import { metadataPath, metadataRoot } from './http/resource-metadata.ts'
 import { openDatabase } from './storage/database.ts'
 import type { Storage } from './storage/database.ts'
 import { isAnswering } from './storage/health.ts'
@@ -36,7 +37,8 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
     documents: { documents: await openDocuments(storage), publicUrl },
     protectedResource: {
       resource: publicUrl,
-      publicUrl: config.publicUrl,
+      // at the root too, where clients look first, and where a proxy that cuts the path off leads
+      paths: [...new Set([metadataRoot, metadataPath(publicUrl())])],
       issuers: app.latchkey.issuers,
       scopes: () => app.latchkey.scopes(),
       name: 'Latchkey'

@@ -53,9 +53,7 @@ function sqliteFile(url: string): string {
   if (url === 'memory://') return ':memory:'
   if (/^[a-z][a-z0-9+.-]+:/i.test(url)) {
     const scheme = url.slice(0, url.indexOf(':') + 1)
-    throw new TypeError(
-      `a database is postgres://…, memory:// or a directory, not ${scheme}…`
-    )
+    throw new TypeError(`a database is postgres://…, memory:// or a directory, not ${scheme}…`)
   }
   return join(resolve(url), 'latchkey.db')
 }
