@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { metadataUrl } from '../src/http/resource-metadata.ts'
+import { isIdentifierUrl } from '../src/issuer/identifier-url.ts'
 import { ProblemError, type ProblemKind, problemDocument } from '../src/http/problem.ts'
 import {
   type ChallengeParameters,
@@ -9,8 +11,8 @@ import type { Guard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { type Refusal, refusals } from '../src/token/refusal.ts'
 import type { IssuerUnavailable } from '../src/token/verifier.ts'
-import { metadataUrl } from '../src/http/resource-metadata.ts'
 
+/** What the plugin was told about the API itself. */
 export interface DenialOptions {
   readonly realm?: string | undefined
   readonly publicUrl?: string | (() => string) | undefined
@@ -48,40 +50,12 @@ interface Answer {
 
 /**
  * Builds the table "outcomes of a request": status, challenge (RFC 6750 section 3, RFC 9728 section 5.1) and problem
- * (RFC 9457). Everything in an answer is fixed text or comes from the route, so each is written once and kept.
- * @throws {TypeError} if the realm may not stand in a challenge
+ * (RFC 9457).
+ * @throws {TypeError} if the realm may not stand in a challenge, or the public URL can not name an API
  */
-export function createDenials({ realm = 'api', publicUrl }: DenialOptions): Denials {
-  if (!isChallengeText(realm)) {
-    throw new TypeError(
-      `realm: found ${JSON.stringify(realm)}, allowed: printable ASCII without quotes and backslashes`
-    )
-  }
-  const kept = new WeakMap<Guard, Map<string, Answer>>()
-
-  const answer = (
-    guard: Guard,
-    kind: ProblemKind,
-    detail: string,
-    error?: ChallengeParameters['error']
-  ): Answer => {
-    const answers = kept.get(guard) ?? new Map<string, Answer>()
-    kept.set(guard, answers)
-    const known = answers.get(detail)
-    if (known !== undefined) return known
-    const url = typeof publicUrl === 'function' ? publicUrl() : publicUrl
-    const challenge = formatChallenge({
-      realm,
-      error,
-      error_description: error === undefined ? undefined : detail,
-      scope: error === undefined || error === 'insufficient_scope' ? guard.scope : undefined,
-      resource_metadata: url === undefined ? undefined : metadataUrl(url)
-    })
-    const document = problemDocument(kind, { detail: `${detail}.` })
-    const made = { status: document.status, challenge, body: JSON.stringify(document) }
-    answers.set(detail, made)
-    return made
-  }
+export function createDenials(options: DenialOptions): Denials {
+  checkOptions(options)
+  const answer = createAnswers(options)
 
   return {
     noCredentials(request, reply, guard) {
@@ -114,18 +88,64 @@ export function createDenials({ realm = 'api', publicUrl }: DenialOptions): Deni
     },
     tokenRefusedUpstream(guard) {
       const detail = refusals.refused_by_issuer.description
-      const { challenge } = answer(guard, 'invalid-token', detail, 'invalid_token')
-      return new ProblemError('invalid-token', {
+      return asError(
+        'invalid-token',
         detail,
-        headers: { 'www-authenticate': challenge }
-      })
+        answer(guard, 'invalid-token', detail, 'invalid_token')
+      )
     },
     scopeRefusedUpstream(guard) {
+      const kind = 'insufficient-scope'
       const detail = scopeNeeded(guard)
-      const { challenge } = answer(guard, 'insufficient-scope', detail, 'insufficient_scope')
-      const headers = { 'www-authenticate': challenge }
-      return new ProblemError('insufficient-scope', { detail, headers })
+      return asError(kind, detail, answer(guard, kind, detail, 'insufficient_scope'))
     }
+  }
+}
+
+function asError(kind: ProblemKind, detail: string, { challenge }: Answer): ProblemError {
+  const headers = { 'www-authenticate': challenge }
+  return new ProblemError(kind, { detail: `${detail}.`, headers })
+}
+
+type Answers = (
+  guard: Guard,
+  kind: ProblemKind,
+  detail: string,
+  error?: ChallengeParameters['error']
+) => Answer
+
+/** Everything in an answer is fixed text or comes from the route, so each is written once and kept. */
+function createAnswers({ realm = 'api', publicUrl }: DenialOptions): Answers {
+  const kept = new WeakMap<Guard, Map<string, Answer>>()
+
+  return (guard, kind, detail, error) => {
+    const answers = kept.get(guard) ?? new Map<string, Answer>()
+    kept.set(guard, answers)
+    const known = answers.get(detail)
+    if (known !== undefined) return known
+    const url = typeof publicUrl === 'function' ? publicUrl() : publicUrl
+    const challenge = formatChallenge({
+      realm,
+      error,
+      error_description: error === undefined ? undefined : detail,
+      scope: error === undefined || error === 'insufficient_scope' ? guard.scope : undefined,
+      resource_metadata: url === undefined ? undefined : metadataUrl(url)
+    })
+    const document = problemDocument(kind, { detail: `${detail}.` })
+    const made = { status: document.status, challenge, body: JSON.stringify(document) }
+    answers.set(detail, made)
+    return made
+  }
+}
+
+function checkOptions({ realm = 'api', publicUrl }: DenialOptions): void {
+  if (!isChallengeText(realm)) {
+    const allowed = 'printable ASCII without quotes and backslashes'
+    throw new TypeError(`realm: found ${JSON.stringify(realm)}, allowed: ${allowed}`)
+  }
+  if (typeof publicUrl === 'string' && !isIdentifierUrl(publicUrl)) {
+    const allowed = 'an https URL without query and fragment (http on loopback only)'
+    throw new TypeError(`publicUrl: found ${JSON.stringify(publicUrl)}, allowed: ${allowed}`)
   }
 }
 

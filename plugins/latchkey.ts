@@ -192,8 +192,24 @@ async function readUserInfo(
   }
 }
 
+/** What Fastify and the plugin itself read of the options; all else is about issuers. */
+const sharedNames = new Set([
+  'realm',
+  'publicUrl',
+  'keySetStore',
+  'prefix',
+  'logLevel',
+  'logSerializers'
+])
+
 function issuersOf(options: LatchkeyOptions): readonly IssuerOptions[] {
-  return 'issuers' in options ? options.issuers : [options]
+  const own = Object.entries(options).filter(
+    ([name, value]) => value !== undefined && !sharedNames.has(name)
+  )
+  if (!('issuers' in options)) return [Object.fromEntries(own) as unknown as IssuerOptions]
+  const [beside] = own.find(([name]) => name !== 'issuers') ?? []
+  if (beside === undefined) return options.issuers
+  throw new TypeError(`${beside}: found beside issuers, allowed: inside each of them`)
 }
 
 function createLogObserver({ log }: FastifyInstance): Observer {

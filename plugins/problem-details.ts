@@ -72,7 +72,7 @@ function logFailure(error: unknown, status: number, request: FastifyRequest): vo
 /** RFC 9112 section 3.2. Node's own check answers without a body, so the service turns that off. */
 function requireHost({ raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) {
   if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return done()
-  done(new ProblemError('invalid-request', { detail: 'The Host field is missing' }))
+  done(new ProblemError('invalid-request', { detail: 'The Host field is missing.' }))
 }
 
 /** RFC 9110 section 10.1.1: nothing but 100-continue is met, and that by Node itself. */

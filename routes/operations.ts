@@ -24,7 +24,7 @@ export default async function operations(
     const failed = await failedChecks(checks)
     if (failed.length === 0) return ok
     throw new ProblemError('service-unavailable', {
-      detail: `Not ready: ${failed.join(', ')}`,
+      detail: `Not ready: ${failed.join(', ')}.`,
       headers: { 'Retry-After': '5' }
     })
   })

@@ -1,12 +1,11 @@
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
-import { metadataPath } from '../src/http/resource-metadata.ts'
 
 export interface ProtectedResourceOptions {
   /** The URL that clients call, known at the latest when the service listens (RFC 9728 section 1.2). */
   readonly resource: () => string
-  /** That URL as configured: its path, if it has one, adds a second place (RFC 9728 section 3.1). */
-  readonly publicUrl: string | undefined
+  /** Where the metadata is served; an OpenAPI document names the first place only. */
+  readonly paths: readonly string[]
   readonly issuers: readonly string[]
   /** The scopes that the routes ask for. */
   readonly scopes: () => readonly string[]
@@ -15,12 +14,11 @@ export interface ProtectedResourceOptions {
 }
 
 /**
- * Tells clients where to get a token for this API (RFC 9728 section 3). Served at the root, and also with the path
- * of the public URL behind it, where clients of a resource with a path look.
+ * Tells clients where to get a token for this API (RFC 9728 section 3).
  */
 export default async function protectedResource(
   app: FastifyInstance,
-  { resource, publicUrl = withoutPath, issuers, scopes, name }: ProtectedResourceOptions
+  { resource, paths, issuers, scopes, name }: ProtectedResourceOptions
 ): Promise<void> {
   const metadata = () => ({
     resource: resource(),
@@ -30,20 +28,15 @@ export default async function protectedResource(
     ...(name !== undefined && { resource_name: name })
   })
 
-  for (const url of new Set([metadataPath(withoutPath), metadataPath(publicUrl)])) {
-    const hide = url !== metadataPath(withoutPath)
-    app.get(
-      url,
-      { schema: { ...schema, hide }, config: { auth: false } },
-      async (_request, reply) => {
-        reply.header('cache-control', 'public, max-age=3600')
-        return metadata()
-      }
-    )
+  for (const path of paths) {
+    const hide = path !== paths[0]
+    const options = { schema: { ...schema, hide }, config: { auth: false } } as const
+    app.get(path, options, async (_request, reply) => {
+      reply.header('cache-control', 'public, max-age=3600')
+      return metadata()
+    })
   }
 }
-
-const withoutPath = 'https://api.example.com'
 
 /** A member without values is left out (RFC 9728 section 3.2). */
 function withValues(member: string, values: readonly string[]) {

@@ -1,6 +1,6 @@
 // Compiles the project into dist/. With --unless-installed-for-production a tree without the compiler
 // (npm ci --omit=dev) keeps the dist/ that it was shipped with.
-import { chmodSync, existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -11,8 +11,6 @@ const built = fileURLToPath(new URL('dist', root))
 if (existsSync(compiler)) {
   rmSync(built, { recursive: true, force: true })
   const { status } = spawnSync(process.execPath, [compiler], { cwd: root, stdio: 'inherit' })
-  // npx links the package itself and sets the bit only once
-  if (status === 0) chmodSync(new URL('dist/src/cli.js', root), 0o755)
   process.exitCode = status ?? 1
 } else if (!process.argv.includes('--unless-installed-for-production') || !existsSync(built)) {
   console.error(

@@ -8,7 +8,9 @@ import { registerRoutes } from '../routes/index.ts'
 import { ConfigError } from './config/error.ts'
 import { publicUrlOf } from './config/public-url.ts'
 import type { Config } from './config/schema.ts'
+import { limits } from './documents/document.ts'
 import { openDocuments } from './documents/documents.ts'
+import { metadataPath, metadataRoot } from './http/resource-metadata.ts'
 import { openDatabase } from './storage/database.ts'
 import type { Storage } from './storage/database.ts'
 import { isAnswering } from './storage/health.ts'
@@ -35,7 +37,8 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
     documents: { documents: await openDocuments(storage), publicUrl },
     protectedResource: {
       resource: publicUrl,
-      publicUrl: config.publicUrl,
+      // at the root too, where clients look first, and where a proxy that cuts the path off leads
+      paths: [...new Set([metadataRoot, metadataPath(publicUrl())])],
       issuers: app.latchkey.issuers,
       scopes: () => app.latchkey.scopes(),
       name: 'Latchkey'
@@ -76,9 +79,6 @@ export function listeningPort(app: FastifyInstance): number | undefined {
   return address !== null && typeof address === 'object' ? address.port : undefined
 }
 
-/** A document of 256 KiB with what stands around it. */
-const bodyLimitBytes = 320 * 1024
-
 function serverOptions(config: Config, { logDestination }: AppOptions): FastifyServerOptions {
   return {
     logger: {
@@ -89,7 +89,7 @@ function serverOptions(config: Config, { logDestination }: AppOptions): FastifyS
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     trustProxy: config.trustProxy.length > 0 && config.trustProxy,
-    bodyLimit: bodyLimitBytes,
+    bodyLimit: limits.bodyBytes,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     ...connectionOptions,
     frameworkErrors: (error, request, reply) => {

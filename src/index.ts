@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import guard, { type LatchkeyOptions } from '../plugins/latchkey.ts'
 import protectedResource from '../routes/protected-resource.ts'
+import { metadataPath, metadataRoot } from './http/resource-metadata.ts'
 
 /**
  * Guards every route of the context it is registered in with the access tokens of the trusted issuers: deny by
@@ -13,12 +14,20 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   await app.register(guard, options)
   const { publicUrl } = options
   if (publicUrl === undefined) return
+  if (app.prefix !== '') throw outsideTheRoot(app.prefix)
   await app.register(protectedResource, {
     resource: typeof publicUrl === 'string' ? () => publicUrl : publicUrl,
-    publicUrl: typeof publicUrl === 'string' ? publicUrl : undefined,
+    paths: [typeof publicUrl === 'string' ? metadataPath(publicUrl) : metadataRoot],
     issuers: app.latchkey.issuers,
     scopes: () => app.latchkey.scopes()
   })
+}
+
+function outsideTheRoot(prefix: string): TypeError {
+  return new TypeError(
+    `publicUrl: found in a context with the prefix ${prefix}, allowed: in one without, because its metadata ` +
+      'stands at the root of the host (RFC 9728 section 3.1); give the prefix to the routes inside'
+  )
 }
 
 const plugin = fp(latchkey, { name: 'latchkey-with-metadata', fastify: '5.x' })

@@ -1,14 +1,17 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { limits } from '../../src/documents/document.ts'
 import { parseJson } from '../../src/documents/json.ts'
-import { ProblemError } from '../../src/http/problem.ts'
 
 /** The media types of request bodies. */
 export const json = 'application/json'
 export const mergePatch = 'application/merge-patch+json'
 
-/** Replaces the parsers of this context by one for both media types, with the body limit of documents. */
+/**
+ * Replaces the parsers of this context by one for both media types, with the body limit of documents. Any other type
+ * than the route's is refused with 415 (RFC 9110 section 15.5.16, RFC 5789 section 2.2).
+ */
 export function parseDocuments(app: FastifyInstance): void {
+  app.addHook('preParsing', checkMediaType)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
     [json, mergePatch],
@@ -19,19 +22,10 @@ export function parseDocuments(app: FastifyInstance): void {
   )
 }
 
-/**
- * A `preParsing` hook for routes that take one media type.
- * @throws {ProblemError} `unsupported-media-type` for others, with the fields that name the right one
- *   (RFC 9110 section 15.5.16, RFC 5789 section 2.2)
- */
-export function takes(mediaType: string) {
-  const patches = mediaType === mergePatch && { 'Accept-Patch': mediaType }
-  return async (request: FastifyRequest): Promise<void> => {
-    const [given = ''] = (request.headers['content-type'] ?? '').split(';')
-    if (given.trim().toLowerCase() === mediaType) return
-    throw new ProblemError('unsupported-media-type', {
-      detail: `Send the body as ${mediaType}.`,
-      headers: { Accept: mediaType, ...patches }
-    })
-  }
+/** The parser reads both media types: what a route takes of them is what its `config.accepts` says. */
+async function checkMediaType({ headers, routeOptions }: FastifyRequest): Promise<void> {
+  const { accepts } = routeOptions.config
+  const [given = ''] = (headers['content-type'] ?? '').split(';')
+  if (accepts === undefined || accepts.includes(given.trim().toLowerCase())) return
+  throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(given)
 }

@@ -7,7 +7,7 @@ import type { Documents, Idempotency } from '../../src/documents/documents.ts'
 import { checkIdempotencyKey } from '../../src/documents/idempotency.ts'
 import { ownerOf } from '../../src/documents/owner.ts'
 import type { ProblemKind } from '../../src/http/problem.ts'
-import { json, mergePatch, parseDocuments, takes } from './bodies.ts'
+import { json, mergePatch, parseDocuments } from './bodies.ts'
 import * as schemas from './schemas.ts'
 
 export interface DocumentRoutesOptions {
@@ -58,8 +58,7 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
     '/documents',
     {
       schema: schemas.createDocument,
-      config: writing(json, 'conflict', 'idempotency-key-reused', 'quota-exceeded'),
-      preParsing: takes(json)
+      config: writing(json, 'conflict', 'idempotency-key-reused', 'quota-exceeded')
     },
     async (request, reply) => {
       const owner = ownerOf(request.principal)
@@ -84,8 +83,7 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
     '/documents/:id',
     {
       schema: schemas.putDocument,
-      config: writing(json, ...changeProblems, 'quota-exceeded'),
-      preParsing: takes(json)
+      config: writing(json, ...changeProblems, 'quota-exceeded')
     },
     async (request, reply) => {
       const { body, params, principal } = request
@@ -105,8 +103,7 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
     '/documents/:id',
     {
       schema: schemas.patchDocument,
-      config: writing(mergePatch, ...changeProblems),
-      preParsing: takes(mergePatch)
+      config: writing(mergePatch, ...changeProblems)
     },
     async (request, reply) => {
       const { body, params, principal } = request

@@ -1,15 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { isLoopbackHost } from '../issuer/bounded-fetch.ts'
-
-/**
- * True for an absolute URL that can name an issuer or this API: https (http on loopback hosts only),
- * without credentials, query, fragment or white space (OpenID Connect Discovery 1.0 section 2).
- */
-export function isIdentifierUrl(text: string): boolean {
-  if (/[\s?#\\]/.test(text) || !/^https?:\/\//.test(text) || !URL.canParse(text)) return false
-  const { protocol, hostname, username, password } = new URL(text)
-  return username + password === '' && (protocol === 'https:' || isLoopbackHost(hostname))
-}
+import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 
 /** True for {@link isIdentifierUrl} URLs to which a path can be appended. */
 export function isBaseUrl(text: string): boolean {

@@ -1,13 +1,7 @@
 import { Type } from 'typebox'
+import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
-import {
-  isAddressBlock,
-  isBaseUrl,
-  isDatabaseUrl,
-  isDataDirectory,
-  isIdentifierUrl,
-  isOrigin
-} from './rules.ts'
+import { isAddressBlock, isBaseUrl, isDatabaseUrl, isDataDirectory, isOrigin } from './rules.ts'
 
 // The description of a setting is what its error message calls "allowed".
 

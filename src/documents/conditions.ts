@@ -13,7 +13,7 @@ export function entityTag(version: number): string {
 
 /** Whether If-None-Match says that the client has this version: the weak comparison. */
 export function isUnchanged({ ifNoneMatch }: Conditions, version: number): boolean {
-  return ifNoneMatch !== undefined && names(ifNoneMatch.replaceAll('W/', ''), entityTag(version))
+  return ifNoneMatch !== undefined && names(ifNoneMatch.replaceAll('W/"', '"'), entityTag(version))
 }
 
 /** Whether a request to PUT means a document that must not exist yet. */

@@ -1,9 +1,10 @@
-const wellKnown = '/.well-known/oauth-protected-resource'
+/** Path of the metadata of a protected resource whose URL has no path (RFC 9728 section 3). */
+export const metadataRoot = '/.well-known/oauth-protected-resource'
 
 /** Path of the metadata of a protected resource: the suffix stands between host and path (RFC 9728 section 3.1). */
 export function metadataPath(resource: string): string {
   const { pathname, search } = new URL(resource)
-  return wellKnown + (pathname === '/' ? '' : pathname) + search
+  return metadataRoot + (pathname === '/' ? '' : pathname) + search
 }
 
 /** URL of the metadata of a protected resource, an absolute URL (RFC 9728 section 3.1). */

@@ -53,14 +53,14 @@ interface FrameworkError {
 }
 
 const knownCodes: ReadonlyMap<unknown, Problem> = new Map<string, Problem>([
-  ['FST_ERR_CTP_INVALID_JSON_BODY', { kind: 'invalid-request', detail: 'The body is not JSON' }],
-  ['FST_ERR_CTP_EMPTY_JSON_BODY', { kind: 'invalid-request', detail: 'The body is empty' }],
+  ['FST_ERR_CTP_INVALID_JSON_BODY', { kind: 'invalid-request', detail: 'The body is not JSON.' }],
+  ['FST_ERR_CTP_EMPTY_JSON_BODY', { kind: 'invalid-request', detail: 'The body is empty.' }],
   [
     'FST_ERR_CTP_INVALID_CONTENT_LENGTH',
-    { kind: 'invalid-request', detail: 'The body is not as long as Content-Length says' }
+    { kind: 'invalid-request', detail: 'The body is not as long as Content-Length says.' }
   ],
   ['FST_ERR_CTP_BODY_TOO_LARGE', { kind: 'content-too-large' }],
-  ['FST_ERR_BAD_URL', { kind: 'invalid-request', detail: 'The path is not a valid URL path' }],
+  ['FST_ERR_BAD_URL', { kind: 'invalid-request', detail: 'The path is not a valid URL path.' }],
   ['FST_ERR_MAX_PARAM_LENGTH', { kind: 'uri-too-long' }],
   ['FST_ERR_HANDLER_TIMEOUT', { kind: 'service-unavailable', headers: { 'retry-after': '5' } }]
 ])
@@ -106,7 +106,7 @@ function mediaTypeProblem({ method, accepts }: FailedRequest): Problem {
   const types = accepts.join(', ')
   return {
     kind: 'unsupported-media-type',
-    detail: `Send ${accepts.join(' or ')}`,
+    detail: `Send the body as ${accepts.join(' or ')}.`,
     headers: method === 'PATCH' ? { accept: types, 'accept-patch': types } : { accept: types }
   }
 }
@@ -129,7 +129,7 @@ function validationProblem(faults: readonly SchemaFault[], context: unknown): Pr
   const part = partNames[String(context)] ?? 'The request'
   return {
     kind: 'validation-failed',
-    detail: `${part} does not match what is described`,
+    detail: `${part} does not match what is described.`,
     errors: faults.map(({ instancePath, message = 'is not valid', params }) => ({
       detail: message,
       pointer: instancePath + memberPointer(params)

@@ -2,7 +2,8 @@ import { silentObserver, type Observer } from '../observe/observer.ts'
 import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
 import type { TokenPolicy } from '../token/policy.ts'
 import { normalizedType } from '../token/token-type.ts'
-import { type BoundedFetchOptions, createBoundedFetch, isLoopbackHost } from './bounded-fetch.ts'
+import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
+import { isIdentifierUrl } from './identifier-url.ts'
 import { KeySet, type KeySetStore } from './key-set.ts'
 import { createKeySource } from './key-source.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
@@ -55,10 +56,11 @@ export function createTrustedIssuers(
   issuers: readonly IssuerOptions[],
   dependencies: TrustDependencies
 ): TrustedIssuers {
-  if (issuers.length === 0)
-    throw new TypeError('issuers: found an empty list, allowed: at least one issuer')
+  const isList = Array.isArray(issuers) && issuers.length > 0
+  check(isList, 'issuers', issuers, 'a list of one or more issuers')
   const trusted = new Map<string, TrustedIssuer>()
   for (const options of issuers) {
+    checkNames(options)
     const policy = createPolicy(options)
     if (trusted.has(policy.issuer)) throw new TypeError(`issuers: ${policy.issuer} is listed twice`)
     trusted.set(policy.issuer, createTrustedIssuer(policy, options, dependencies))
@@ -84,6 +86,23 @@ function createTrustedIssuer(
     await Promise.all([fetchKeys.close(), fetchUserInfo.close()])
   }
   return { policy, keySet, readUserInfo, close }
+}
+
+const optionNames: readonly string[] = [
+  'issuer',
+  'audience',
+  'algorithms',
+  'typ',
+  'clockTolerance',
+  'userinfo'
+] satisfies (keyof IssuerOptions)[]
+
+/** A name that is mistyped, or of another version, would leave its check out without a word. */
+function checkNames(options: unknown): void {
+  check(typeof options === 'object' && options !== null, 'issuers', options, 'objects')
+  const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
+  if (unknown === undefined) return
+  throw new TypeError(`${unknown}: found an unknown option, allowed: ${optionNames.join(', ')}`)
 }
 
 function createPolicy(options: IssuerOptions): TokenPolicy {
@@ -114,11 +133,7 @@ function createPolicy(options: IssuerOptions): TokenPolicy {
 
 function checkIssuer(issuer: unknown): asserts issuer is string {
   const allowed = 'an https URL without query and fragment (http on loopback only)'
-  check(typeof issuer === 'string' && URL.canParse(issuer), 'issuer', issuer, allowed)
-  const { protocol, hostname, search, hash, username } = new URL(issuer)
-  const secure = protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname))
-  const plain = search === '' && hash === '' && username === '' && !/[?#]/.test(issuer)
-  check(secure && plain, 'issuer', issuer, allowed)
+  check(typeof issuer === 'string' && isIdentifierUrl(issuer), 'issuer', issuer, allowed)
 }
 
 function checkTexts(name: string, values: unknown, allowed?: readonly string[]): void {

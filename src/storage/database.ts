@@ -17,9 +17,8 @@ export interface DatabaseOptions {
 }
 
 /**
- * Opens the database at `url` and migrates it: `postgres://…`, `sqlite:<file>`, `memory://` (SQLite
- * that ends with the process), or a directory, created if need be, that holds `latchkey.db`. Loads
- * only the driver that it needs.
+ * Opens the database at `url` and migrates it: `postgres://…`, `memory://` (SQLite that ends with the
+ * process), or a directory, created if need be, that holds `latchkey.db`. Loads only the driver that it needs.
  * @throws {TypeError} if `url` has another scheme
  * @throws {ProblemError} `service-unavailable` if the database can't be reached
  */
@@ -52,12 +51,9 @@ async function openDialect(
 
 function sqliteFile(url: string): string {
   if (url === 'memory://') return ':memory:'
-  if (url.startsWith('sqlite:')) return resolve(url.slice('sqlite:'.length))
   if (/^[a-z][a-z0-9+.-]+:/i.test(url)) {
     const scheme = url.slice(0, url.indexOf(':') + 1)
-    throw new TypeError(
-      `a database is postgres://…, sqlite:<file>, memory:// or a directory, not ${scheme}…`
-    )
+    throw new TypeError(`a database is postgres://…, memory:// or a directory, not ${scheme}…`)
   }
   return join(resolve(url), 'latchkey.db')
 }

@@ -130,7 +130,7 @@ void t.test('BEARER-10: a challenge always has a realm, which can be set', async
 })
 
 const hostileTexts = ['"', '\\', '\r\nSet-Cookie: a=b', '😀', '\u0000', '", error="x', 'é']
-void t.test('BEARER-12: nothing that a token says gets into the challenge', async (t) => {
+void t.test('BEARER-12, HTTP-14: nothing that a token says gets into the challenge', async (t) => {
   for (const text of hostileTexts) {
     const tokens = [
       await issuer.mint({}, { header: { kid: text } }),

@@ -101,7 +101,7 @@ for (const [path, what] of [
   for (const [name, behaviour] of Object.entries(failures)) {
     const outcome = early(() => startWith(path, behaviour))
     void t.test(
-      `an issuer whose ${what} endpoint ${name}: start, 503, heal, no socket left`,
+      `OWASP-10: an issuer whose ${what} endpoint ${name}: start, 503, heal, no socket left`,
       async (t) => {
         const { startedWithin, readiness, answers } = await outcome()
         t.ok(startedWithin < 3000, 'the start does not wait for the issuer')
@@ -162,7 +162,7 @@ for (const [name, change] of Object.entries<(issuer: string) => object>({
   })
 }
 
-void t.test('GJ-12: a redirect leads nowhere, however inviting', async (t) => {
+void t.test('OWASP-7, GJ-12: a redirect leads nowhere, however inviting', async (t) => {
   const { issuer, sound, mint, start } = await startScene()
   issuer.on(discoveryPath, hostile.redirect(`${sound.issuer}${discoveryPath}`))
   isUnavailable(t, await (await start()).ask(await mint()))

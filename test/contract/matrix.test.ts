@@ -11,7 +11,7 @@ import { assertMatrix, routeMatrix } from '../support/route-matrix.ts'
 const issuer = await startTestIssuer({ algorithms: ['RS256'] })
 t.teardown(() => issuer.close())
 
-void t.test('every route of an app answers all credentials as it declares', async (t) => {
+void t.test('OWASP-5: every route of an app answers all credentials as it declares', async (t) => {
   const { app, routes } = await routeMatrix(() => createApp(issuer.options))
   t.teardown(() => app.close())
   const called = new Set(routes.map(({ method, path }) => `${method} ${path}`))
@@ -20,33 +20,36 @@ void t.test('every route of an app answers all credentials as it declares', asyn
   await assertMatrix(t, await listen(app), routes, issuer)
 })
 
-void t.test('every route of the service answers all credentials as it declares', async (t) => {
-  const log: (readonly string[])[] = []
-  const { app, routes } = await routeMatrix(async () => {
-    const service = await appUnderTest(t, { issuers: [issuer.options] })
-    log.push(service.log)
-    return service.app
-  })
-  while (!app.latchkey.isReady()) await sleep(10)
-  const origin = await listen(app)
-  await assertMatrix(t, origin, routes, issuer)
+void t.test(
+  'OWASP-5: every route of the service answers all credentials as it declares',
+  async (t) => {
+    const log: (readonly string[])[] = []
+    const { app, routes } = await routeMatrix(async () => {
+      const service = await appUnderTest(t, { issuers: [issuer.options] })
+      log.push(service.log)
+      return service.app
+    })
+    while (!app.latchkey.isReady()) await sleep(10)
+    const origin = await listen(app)
+    await assertMatrix(t, origin, routes, issuer)
 
-  // FY-6: paths and queries are where clients leave tokens that are not looked at
-  const token = await issuer.mint()
-  for (const path of [
-    `/nothing?access_token=${token}`,
-    `/livez?access_token=${token}`,
-    `/${token}`
-  ])
-    await callOrigin(origin, { path, token })
-  const lines = log.flat()
-  t.ok(lines.length > routes.length, `${lines.length} lines were logged`)
-  t.strictSame(
-    lines.filter((line) => line.includes('eyJ')),
-    [],
-    'none of them holds a token'
-  )
-})
+    // FY-6: paths and queries are where clients leave tokens that are not looked at
+    const token = await issuer.mint()
+    for (const path of [
+      `/nothing?access_token=${token}`,
+      `/livez?access_token=${token}`,
+      `/${token}`
+    ])
+      await callOrigin(origin, { path, token })
+    const lines = log.flat()
+    t.ok(lines.length > routes.length, `${lines.length} lines were logged`)
+    t.strictSame(
+      lines.filter((line) => line.includes('eyJ')),
+      [],
+      'none of them holds a token'
+    )
+  }
+)
 
 async function listen(app: FastifyInstance): Promise<string> {
   await app.listen({ port: 0, host: '127.0.0.1' })

@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import t from 'tap'
@@ -62,9 +70,25 @@ t.test('the package holds what it needs and no tests', async (t) => {
   const paths = files.map(({ path }) => path)
   t.ok(paths.includes('dist/src/index.js'))
   t.ok(paths.includes('dist/src/index.d.ts'))
+  t.ok(paths.includes('bin/latchkey.mjs'))
   t.ok(paths.includes('dist/src/cli.js'))
   t.ok(paths.includes('openapi.yaml'))
   t.notOk(paths.some((path) => path.startsWith('dist/test') || path.startsWith('dist/bench')))
+})
+
+t.test('the command of a clone that is not built yet says what to do', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-clone-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  cpSync('bin', join(folder, 'bin'), { recursive: true })
+  const { stderr, status } = run(join(folder, 'bin', 'latchkey.mjs'), ['token'])
+  t.equal(stderr, 'latchkey: not built yet: run npm start, or npm run build, first\n')
+  t.equal(status, 1)
+})
+
+t.test('the command of a built tree runs', async (t) => {
+  const { stdout, status } = run('bin/latchkey.mjs', ['--help'])
+  t.match(stdout, /^Usage: latchkey <command>/)
+  t.equal(status, 0)
 })
 
 /** Unpacks the package beside links to its dependencies, as an installation would lay them. */

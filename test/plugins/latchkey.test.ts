@@ -143,6 +143,8 @@ void t.test('a bad declaration on a route before the plugin never opens it', asy
   t.strictSame(await statuses(app, '/before'), [500, 500])
 })
 
+const nothing = { issuer: undefined, audience: undefined }
+
 const badOptions: [name: string, options: object][] = [
   ['issuer', { issuer: undefined }],
   ['issuer', { issuer: 'https://id.example.com/?x' }],
@@ -159,17 +161,27 @@ const badOptions: [name: string, options: object][] = [
   ['clockTolerance', { clockTolerance: Number.NaN }],
   ['userinfo', { userinfo: 'yes' }],
   ['realm', { realm: 'a"b' }],
-  ['issuers', { issuers: [] }]
+  ['publicUrl', { publicUrl: 'api.example.com' }],
+  ['publicUrl', { publicUrl: 'http://api.example.com' }],
+  ['algorithm', { algorithm: ['RS256'] }],
+  ['dpop', { dpop: 'required' }],
+  ['issuer', { issuers: [issuer.options] }],
+  ['issuers', { ...nothing, issuers: [] }],
+  ['issuers', { ...nothing, issuers: issuer.issuer }],
+  ['issuers', { ...nothing, issuers: [null] }]
 ]
 for (const [name, options] of badOptions)
-  void t.test(`FJ-2: ${name} in ${inspect(options)} is refused at registration`, async (t) => {
-    const registered = create(t).register(latchkey, {
-      ...issuer.options,
-      ...options
-    } as LatchkeyOptions)
-    const message = new RegExp(`^${name}: found .*, allowed: `)
-    await t.rejects(Promise.resolve(registered), { name: 'TypeError', message })
-  })
+  void t.test(
+    `FJ-2, PRM-3: ${name} in ${inspect(options)} is refused at registration`,
+    async (t) => {
+      const registered = create(t).register(latchkey, {
+        ...issuer.options,
+        ...options
+      } as LatchkeyOptions)
+      const message = new RegExp(`^${name}: found .*, allowed: `)
+      await t.rejects(Promise.resolve(registered), { name: 'TypeError', message })
+    }
+  )
 
 void t.test('an issuer that is listed twice is refused', async (t) => {
   const registered = create(t).register(latchkey, { issuers: [issuer.options, issuer.options] })
@@ -214,6 +226,44 @@ void t.test('challenges name the metadata of the resource, if its URL is known',
   const { headers } = await app.inject('/x')
   const url = 'https://api.example.com/.well-known/oauth-protected-resource/v1'
   t.equal(headers['www-authenticate'], `Bearer realm="api", resource_metadata="${url}"`)
+})
+
+void t.test(
+  'PRM-1, PRM-2, PRM-6, PRM-7: sibling contexts have metadata of their own where their challenges say',
+  async (t) => {
+    const app = create(t)
+    for (const [name, { options }] of Object.entries({ a: issuer, b: other }))
+      app.register(async (child) => {
+        await child.register(latchkey, { ...options, publicUrl: `https://api.example.com/${name}` })
+        child.get(`/${name}`, () => name)
+      })
+    for (const [name, { issuer: trusted }] of Object.entries({ a: issuer, b: other })) {
+      const { headers } = await app.inject(`/${name}`)
+      const [, url = ''] =
+        /resource_metadata="([^"]+)"/.exec(String(headers['www-authenticate'])) ?? []
+      const metadata = (await app.inject(url)).json()
+      t.strictSame(metadata, {
+        resource: `https://api.example.com/${name}`,
+        authorization_servers: [trusted],
+        bearer_methods_supported: ['header']
+      })
+    }
+  }
+)
+
+void t.test('a public URL is refused where its metadata could not stand at the root', async (t) => {
+  const app = create(t)
+  const options = { ...issuer.options, publicUrl: 'https://api.example.com/a' }
+  const nested = app.register(
+    async (child) => {
+      await child.register(latchkey, options)
+    },
+    { prefix: '/a' }
+  )
+  await t.rejects(Promise.resolve(nested), {
+    name: 'TypeError',
+    message: /^publicUrl: found .*, allowed: /
+  })
 })
 
 for (const first of ['latchkey', '@fastify/jwt'])

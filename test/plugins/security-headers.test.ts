@@ -36,21 +36,24 @@ t.test('HTTP-16: a preflight of a listed origin is answered without a token', as
   }
 })
 
-t.test('a listed origin may read every answer and its fields, errors included', async (t) => {
-  const { app } = await appUnderTest(t, settings)
-  for (const [method, url] of [
-    ['GET', '/livez'],
-    ['GET', '/nope'],
-    ['POST', '/livez']
-  ] as const) {
-    const { headers } = await app.inject({ method, url, headers: { origin } })
-    t.equal(headers['access-control-allow-origin'], origin)
-    const exposed = String(headers['access-control-expose-headers']).split(', ')
-    const needed = ['ETag', 'Location', 'Link', 'Retry-After', 'WWW-Authenticate', 'DPoP-Nonce']
-    for (const name of [...needed, 'RateLimit', 'RateLimit-Policy']) t.ok(exposed.includes(name))
-    t.match(headers['vary'], /Origin/)
+t.test(
+  'HTTP-4: a listed origin may read every answer and its fields, errors included',
+  async (t) => {
+    const { app } = await appUnderTest(t, settings)
+    for (const [method, url] of [
+      ['GET', '/livez'],
+      ['GET', '/nope'],
+      ['POST', '/livez']
+    ] as const) {
+      const { headers } = await app.inject({ method, url, headers: { origin } })
+      t.equal(headers['access-control-allow-origin'], origin)
+      const exposed = String(headers['access-control-expose-headers']).split(', ')
+      const needed = ['ETag', 'Location', 'Link', 'Retry-After', 'WWW-Authenticate', 'DPoP-Nonce']
+      for (const name of [...needed, 'RateLimit', 'RateLimit-Policy']) t.ok(exposed.includes(name))
+      t.match(headers['vary'], /Origin/)
+    }
   }
-})
+)
 
 t.test('any other origin gets no permission', async (t) => {
   const { app } = await appUnderTest(t, settings)

@@ -38,6 +38,6 @@ t.test('HTTP-13: until then it says what is missing, and when to ask again', asy
   t.equal(answer.headers['content-type'], 'application/problem+json')
   t.match(answer.json(), {
     type: 'urn:latchkey:problem:service-unavailable',
-    detail: 'Not ready: issuer keys, other'
+    detail: 'Not ready: issuer keys, other.'
   })
 })

@@ -215,6 +215,16 @@ t.test('HTTP-15: of two parallel PUTs with one ETag one wins', async (t) => {
   t.same(new Set(statuses), new Set([200, 412]))
 })
 
+t.test('IDEM-7: a refusal at the quota is not kept under the key', async (t) => {
+  const app = await build(t, { documentsPerOwner: 1 })
+  const { url, etag } = await create(app)
+  const headers = { 'idempotency-key': '"later"' }
+  const post = () => send(app, 'POST', '/documents', { data: {} }, headers)
+  t.equal((await post()).statusCode, 403)
+  await send(app, 'DELETE', url, undefined, { 'if-match': etag })
+  t.equal((await post()).statusCode, 201)
+})
+
 t.test('OWASP-6: answers 403 at the quota', async (t) => {
   const app = await build(t, { documentsPerOwner: 1 })
   await create(app)

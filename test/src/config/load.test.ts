@@ -149,7 +149,7 @@ const badVariables: Record<string, Record<string, string>> = {
 }
 
 for (const [setting, values] of Object.entries(badVariables))
-  t.test(`a bad ${setting} is refused in one line that names it`, async (t) => {
+  t.test(`OWASP-8: a bad ${setting} is refused in one line that names it`, async (t) => {
     for (const value of Object.values(values)) {
       const error = t.throws(() => load({ ...issuer, [setting]: value })) as ConfigError
       t.type(error, ConfigError, value)

@@ -55,7 +55,7 @@ t.test('HTTP-12: 415 names what the route reads, for PATCH twice', async (t) => 
   const patch = toProblem(error, { ...request, method: 'PATCH', accepts })
   t.equal(patch.status, 415)
   t.match(patch.headers, { accept: accepts.join(', '), 'accept-patch': accepts.join(', ') })
-  t.equal(patch.body.detail, 'Send application/merge-patch+json or application/json')
+  t.equal(patch.body.detail, 'Send the body as application/merge-patch+json or application/json.')
   const post = toProblem(error, request)
   t.equal(post.headers['accept'], 'application/json')
   t.notOk('accept-patch' in post.headers)

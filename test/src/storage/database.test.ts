@@ -119,8 +119,8 @@ async function readIds(t: Test, url: string): Promise<string[]> {
 
 t.test('SQLite makes its directory and a file that others can not read', async (t) => {
   const directory = (await databases[0]?.create()) ?? ''
-  const file = join(directory, 'deep', 'documents.db')
-  const storage = await openDatabase(`sqlite:${file}`)
+  const file = join(directory, 'deep', 'latchkey.db')
+  const storage = await openDatabase(dirname(file))
   t.teardown(() => storage.close())
   const modes = [await stat(file), await stat(dirname(file))].map(({ mode }) => mode & 0o777)
   t.same(modes, [0o600, 0o700])

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { startTestIssuer } from '../../src/testing.ts'
+import { appUnderTest } from '../support/app.ts'
+
+// Promises that only the whole service can keep: guard, routes and headers together.
+
+const issuer = await startTestIssuer({ algorithms: ['RS256'] })
+t.teardown(() => issuer.close())
+const { app } = await appUnderTest(t, {
+  issuers: [issuer.options],
+  publicUrl: 'https://api.example.com'
+})
+while (!app.latchkey.isReady()) await sleep(10)
+
+const scope = 'openid documents:read documents:write'
+const bearer = async (claims: object = {}) => ({
+  authorization: `Bearer ${await issuer.mint({ scope, ...claims })}`
+})
+const ada = await bearer()
+
+function create(headers: object) {
+  return app.inject({ method: 'POST', url: '/documents', headers: { ...headers }, payload })
+}
+const payload = { data: { title: 'a' } }
+const { id } = (await create(ada)).json()
+
+void t.test('HTTP-2, HTTP-3: no answer to a token is for shared caches', async (t) => {
+  const personal = ['/whoami', '/me', '/documents', '/documents/changes', `/documents/${id}`]
+  for (const url of personal) {
+    const { statusCode, headers } = await app.inject({ url, headers: ada })
+    t.equal(statusCode, 200, url)
+    t.match(headers['cache-control'], /^(?:no-store|private, no-cache)$/, url)
+  }
+})
+
+void t.test('AT-5: a scope opens the route, and not the documents of others', async (t) => {
+  const url = `/documents/${id}`
+  t.equal((await app.inject({ url, headers: await bearer({ scope: 'openid' }) })).statusCode, 403)
+  t.equal((await app.inject({ url, headers: await bearer({ sub: 'grace' }) })).statusCode, 404)
+  t.equal((await app.inject({ url, headers: ada })).statusCode, 200)
+})
+
+void t.test('IDEM-7: a key replays nothing to whom the guard refuses', async (t) => {
+  const key = { 'idempotency-key': '"once"' }
+  t.equal((await create({ ...ada, ...key })).statusCode, 201)
+  t.equal((await create({ ...(await bearer({ exp: 1 })), ...key })).statusCode, 401)
+  t.equal((await create({ ...(await bearer({ scope: 'openid' })), ...key })).statusCode, 403)
+  t.equal((await create(key)).statusCode, 401)
+})
+
+void t.test('FY-7: forwarded fields of a stranger change neither URL nor metadata', async (t) => {
+  const forged = {
+    host: 'evil.example',
+    'x-forwarded-host': 'evil.example',
+    'x-forwarded-proto': 'gopher',
+    forwarded: 'host=evil.example'
+  }
+  const { headers } = await create({ ...ada, ...forged })
+  t.match(headers.location, /^https:\/\/api\.example\.com\/documents\/[\w-]+$/)
+  const refused = await app.inject({ url: '/whoami', headers: forged })
+  t.notMatch(refused.headers['www-authenticate'], /evil/)
+})
+
+void t.test(
+  'PRM-4, PRM-6: the metadata says what is configured, and has no empty member',
+  async (t) => {
+    const metadata = (await app.inject('/.well-known/oauth-protected-resource')).json()
+    t.strictSame(metadata, {
+      resource: 'https://api.example.com',
+      authorization_servers: [issuer.issuer],
+      scopes_supported: ['documents:read', 'documents:write', 'openid'],
+      bearer_methods_supported: ['header'],
+      resource_name: 'Latchkey'
+    })
+  }
+)
