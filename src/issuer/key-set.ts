@@ -192,8 +192,9 @@ export class KeySet {
 
   #prepare(jwk: unknown): SigningKey {
     const key = importJwk(jwk)
-    const { keyId, algorithms } = key
-    return { keyId, algorithms, verify: this.#options.prepare(key), validUntil: 0 }
+    const { keyId, algorithms, keyObject } = key
+    const spki = keyObject.export({ type: 'spki', format: 'der' }).toString('base64')
+    return { keyId, algorithms, spki, verify: this.#options.prepare(key), validUntil: 0 }
   }
 
   #schedule(delay: number): void {

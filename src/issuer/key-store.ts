@@ -44,7 +44,12 @@ interface Listing {
 
 function unambiguous(keys: readonly SigningKey[]): Listing[] {
   const listings = keys.flatMap(listingsOf)
-  return listings.filter((one) => listings.every((other) => other === one || !sameName(one, other)))
+  return listings.filter((one) => listings.every((other) => !areAmbiguous(one, other)))
+}
+
+/** One key that is listed twice, once with a certificate for example, is still one key. */
+function areAmbiguous(one: Listing, other: Listing): boolean {
+  return sameName(one, other) && one.key.spki !== other.key.spki
 }
 
 function sameName(one: Listing, other: Listing): boolean {

@@ -21,6 +21,8 @@ export interface PublicKey {
 export interface SigningKey extends VerifyingKey {
   readonly keyId: string | undefined
   readonly algorithms: readonly Algorithm[]
+  /** The key itself as SPKI, in base64: what makes two entries of a key set one and the same key. */
+  readonly spki: string
   readonly verify: SignatureCheck
   validUntil: number
 }

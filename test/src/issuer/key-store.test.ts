@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { createKeyStore } from '../../../src/issuer/key-store.ts'
 import type { SigningKey } from '../../../src/issuer/signing-key.ts'
@@ -6,7 +7,8 @@ import type { Algorithm } from '../../../src/token/algorithms.ts'
 const issuer = 'https://id.example.com'
 
 function key(keyId: string | undefined, ...algorithms: Algorithm[]): SigningKey {
-  return { keyId, algorithms, verify: () => true, validUntil: Number.MAX_SAFE_INTEGER }
+  const spki = randomUUID()
+  return { keyId, algorithms, spki, verify: () => true, validUntil: Number.MAX_SAFE_INTEGER }
 }
 
 void t.test('JWS-12: finds a key by kid, in its own case only', async (t) => {
@@ -30,6 +32,14 @@ void t.test('GJ-14: two keys of one kid and algorithm are neither of them', asyn
   const find = createKeyStore(issuer, [key('k', 'ES256'), key('k', 'ES256'), key('l', 'ES256')])
   t.equal(find('ES256', 'k'), undefined)
   t.ok(find('ES256', 'l'))
+})
+
+void t.test('JWS-14: one key that is listed twice is found', async (t) => {
+  const once = key('k', 'ES256')
+  const twice = { ...once }
+  const find = createKeyStore(issuer, [once, twice])
+  t.equal(find('ES256', 'k')?.spki, once.spki)
+  t.equal(find('ES256', undefined)?.spki, once.spki)
 })
 
 void t.test(
