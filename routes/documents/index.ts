@@ -134,12 +134,15 @@ const changeProblems: readonly ProblemKind[] = [
   'precondition-required'
 ]
 
+/** The database may be out of reach. */
+const databaseProblems: readonly ProblemKind[] = ['service-unavailable']
+
 function reading(...problems: readonly ProblemKind[]) {
-  return { auth: { scopes: ['documents:read'] }, problems }
+  return { auth: { scopes: ['documents:read'] }, problems: [...problems, ...databaseProblems] }
 }
 
 function removing(...problems: readonly ProblemKind[]) {
-  return { auth: { scopes: ['documents:write'] }, problems }
+  return { auth: { scopes: ['documents:write'] }, problems: [...problems, ...databaseProblems] }
 }
 
 function writing(mediaType: string, ...problems: readonly ProblemKind[]) {
