@@ -10,6 +10,7 @@ import type { ProblemKind } from '../../src/http/problem.ts'
 import { json, mergePatch, parseDocuments } from './bodies.ts'
 import * as schemas from './schemas.ts'
 
+/** What the routes of documents are given. */
 export interface DocumentRoutesOptions {
   readonly documents: Documents
   /** The origin that clients see, without a final slash. */
