@@ -6,6 +6,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose'
 import latchkey from '../plugins/latchkey.ts'
 import { startExpress } from './express-peer.ts'
 
+/** Whose tokens a contestant accepts. */
 export interface Trust {
   readonly issuer: string
   readonly audience: string

@@ -11,6 +11,7 @@ export interface LoadOrder {
   readonly milliseconds: number
 }
 
+/** What came of a turn. */
 export interface LoadReport {
   readonly seconds: number
   /** Answers by HTTP status. */

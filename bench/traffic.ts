@@ -24,6 +24,7 @@ export interface Standing {
   readonly wrongStatuses: readonly string[]
 }
 
+/** How long is measured: rounds, and milliseconds of each turn. */
 export interface Effort {
   readonly rounds: number
   readonly milliseconds: number

@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
 import { ProblemError } from '../src/http/problem.ts'
 
+/** What the routes of operations are given. */
 export interface OperationsOptions {
   /** What must hold before the service can do its work, by a name that the client is told. A check never throws. */
   readonly checks: Readonly<Record<string, () => boolean | Promise<boolean>>>

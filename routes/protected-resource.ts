@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
 
+/** What the metadata says, and where it is served. */
 export interface ProtectedResourceOptions {
   /** The URL that clients call, known at the latest when the service listens (RFC 9728 section 1.2). */
   readonly resource: () => string

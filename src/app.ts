@@ -16,6 +16,7 @@ import type { Storage } from './storage/database.ts'
 import { isAnswering } from './storage/health.ts'
 import { createKeySetStore } from './storage/key-sets.ts'
 
+/** What a caller of {@link buildApp} may choose beside the settings. */
 export interface AppOptions {
   /** Where log lines go. Default: standard output. */
   readonly logDestination?: { write(line: string): void }

@@ -10,6 +10,7 @@ import type { ProblemKind } from '../../src/http/problem.ts'
 import { json, mergePatch, parseDocuments } from './bodies.ts'
 import * as schemas from './schemas.ts'
 
+/** What the routes of documents are given. */
 export interface DocumentRoutesOptions {
   readonly documents: Documents
   /** The origin that clients see, without a final slash. */
@@ -134,12 +135,15 @@ const changeProblems: readonly ProblemKind[] = [
   'precondition-required'
 ]
 
+/** The database may be out of reach. */
+const databaseProblems: readonly ProblemKind[] = ['service-unavailable']
+
 function reading(...problems: readonly ProblemKind[]) {
-  return { auth: { scopes: ['documents:read'] }, problems }
+  return { auth: { scopes: ['documents:read'] }, problems: [...problems, ...databaseProblems] }
 }
 
 function removing(...problems: readonly ProblemKind[]) {
-  return { auth: { scopes: ['documents:write'] }, problems }
+  return { auth: { scopes: ['documents:write'] }, problems: [...problems, ...databaseProblems] }
 }
 
 function writing(mediaType: string, ...problems: readonly ProblemKind[]) {

@@ -2,6 +2,7 @@ import { ConfigError } from './error.ts'
 import type { Config } from './schema.ts'
 import { unknownSetting } from './suggestion.ts'
 
+/** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Settings that were given but not judged yet, and the variable that each came from, by JSON Pointer. */

@@ -15,7 +15,7 @@ const IssuerSettings = Type.Object(
       isIdentifierUrl
     ),
     audience: Type.Union([audience, Type.Array(audience, { minItems: 1 })], {
-      description: 'the audience, or the audiences, that this API answers to'
+      description: 'the audience, or the audiences, that this API answers to, without white space'
     }),
     algorithms: Type.Optional(
       Type.Array(oneOf([...supportedAlgorithms]), {

@@ -11,6 +11,7 @@ import {
 import { loadOidcProvider } from './load-provider.ts'
 import { createProvider } from './provider.ts'
 
+/** How a development issuer is started. */
 export interface DevelopmentIssuerOptions {
   /** Port on 127.0.0.1; default 0, any free one. */
   readonly port?: number

@@ -28,6 +28,7 @@ import type { DocumentRow, DocumentState } from './repository.ts'
 import { lockOwner } from './writer.ts'
 import type { Writer } from './writer.ts'
 
+/** What tests and other hosts may set about {@link Documents}. */
 export interface DocumentsOptions {
   /** Milliseconds since the epoch; the clock of the process by default. */
   readonly now?: () => number

@@ -14,23 +14,27 @@ import {
 } from './repository.ts'
 import type { DocumentRow } from './repository.ts'
 
+/** Which page of a list is asked for; `limit` is the most items, 20 by default. */
 export interface PageQuery {
   readonly limit?: number | undefined
   readonly cursor?: string | undefined
   readonly collection?: string | undefined
 }
 
+/** A page of a list, newest document first. */
 export interface DocumentPage {
   readonly items: readonly Document[]
   /** The cursor of the next page; absent on the last one. */
   readonly next?: string
 }
 
+/** From where on the change feed is asked for; `limit` is the most items, 20 by default. */
 export interface ChangesQuery {
   readonly limit?: number | undefined
   readonly since?: string | undefined
 }
 
+/** A page of the change feed, oldest change first. */
 export interface ChangePage {
   readonly items: readonly Change[]
   /** Where to go on, now or later. */

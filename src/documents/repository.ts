@@ -16,6 +16,7 @@ export interface DocumentState {
   readonly now: number
 }
 
+/** Which documents of an owner are listed. */
 export interface ListOptions {
   readonly limit: number
   readonly collection: string | undefined

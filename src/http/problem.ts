@@ -51,6 +51,7 @@ export interface ProblemDocument {
   readonly errors?: readonly ProblemFault[]
 }
 
+/** What a {@link ProblemError} may add to its kind. */
 export interface ProblemErrorOptions extends ErrorOptions {
   /** Said to the client; never holds a token, a stack, SQL or a host name. */
   readonly detail?: string

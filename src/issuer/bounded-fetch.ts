@@ -10,6 +10,7 @@ export interface BoundedResponse {
   readonly body: Buffer
 }
 
+/** What one request may send and how much it may read. */
 export interface BoundedRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Most octets of the body that are read. */
@@ -25,6 +26,7 @@ export interface ClosableFetch extends BoundedFetch {
   close(): Promise<void>
 }
 
+/** How an issuer is reached; all of it may be left out. */
 export interface BoundedFetchOptions {
   /** Milliseconds for one whole exchange, the body included. Default 4500. */
   readonly timeout?: number

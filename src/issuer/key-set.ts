@@ -27,6 +27,7 @@ export interface KeySetStore {
   save(issuer: string, snapshot: KeySetSnapshot): Promise<void>
 }
 
+/** What a {@link KeySet} works with. */
 export interface KeySetOptions {
   readonly issuer: string
   readonly source: KeySource

@@ -26,6 +26,7 @@ export class ScopeRefusedError extends Error {
   override readonly name = 'ScopeRefusedError'
 }
 
+/** What a UserInfo reader works with. */
 export interface UserInfoOptions {
   readonly keySet: KeySet
   readonly fetch: BoundedFetch

@@ -11,6 +11,7 @@ export interface Storage {
   close(): Promise<void>
 }
 
+/** Whom the database tells what happens to it. */
 export interface DatabaseOptions {
   /** Told when an idle connection to PostgreSQL breaks; the pool replaces it by itself. */
   readonly onConnectionError?: (error: Error) => void
