@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { UpstreamError } from '../src/issuer/bounded-fetch.ts'
+import { IssuerFaultError } from '../src/issuer/issuer-fault.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
 import {
   createTrustedIssuers,
@@ -147,8 +149,8 @@ function createGuardHook(issuers: TrustedIssuers, denials: Denials): GuardHook {
 function guardOf(request: FastifyRequest): Guard | null {
   if (request.is404) return null
   const { config } = request.routeOptions
-  const guard = config[guardKey]
-  return guard === undefined ? (parseGuard(config.auth) ?? null) : guard
+  if (config[guardKey] === undefined) config[guardKey] = parseGuard(config.auth) ?? null
+  return config[guardKey]
 }
 
 function hasTokenInQuery({ query }: FastifyRequest): boolean {
@@ -217,8 +219,16 @@ function createLogObserver({ log }: FastifyInstance): Observer {
     keySetReplaced: (event) => log.info(event, 'key set replaced'),
     keySkipped: (event) => log.warn(event, 'entry of the key set is not used'),
     issuerTrouble: ({ issuer, doing, cause }) =>
-      log.warn({ issuer, doing, err: cause }, 'trouble with the issuer')
+      log.warn({ issuer, doing, ...describe(cause) }, 'trouble with the issuer')
   }
+}
+
+/** What an issuer does wrong is told in a line: the stack would say where we noticed, at every attempt. */
+function describe(trouble: unknown): { fault: string } | { err: unknown } {
+  if (!(trouble instanceof UpstreamError || trouble instanceof IssuerFaultError))
+    return { err: trouble }
+  const { message, cause } = trouble
+  return { fault: cause instanceof Error ? `${message} (${cause.message})` : message }
 }
 
 export default fp(latchkey, { name: 'latchkey', fastify: '5.x' })

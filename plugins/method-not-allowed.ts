@@ -17,8 +17,9 @@ function methodNotAllowed(app: FastifyInstance, _options: object, done: () => vo
 export default fp(methodNotAllowed, { name: 'method-not-allowed', fastify: '5.x' })
 
 /** @fastify/cors routes OPTIONS of every path to itself, whether the path exists or not. */
-function isUnroutedOptions({ method, routeOptions }: FastifyRequest): boolean {
-  return method === 'OPTIONS' && routeOptions.url === '*'
+function isUnroutedOptions(request: FastifyRequest): boolean {
+  if (request.method !== 'OPTIONS' || request.routeOptions.url !== '*') return false
+  return 'corsPreflightEnabled' in request
 }
 
 function answerUnrouted(

@@ -38,7 +38,8 @@ export function logRequest(request: FastifyRequest, reply: FastifyReply): void {
 
 /** Log serializers that never let a token through: an error shows its message and stack, not its members. */
 export const logSerializers = {
-  err(error: Error) {
+  err(thrown: unknown) {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown))
     const { type, message, stack } = stdSerializers.err(error)
     const { code } = error as NodeJS.ErrnoException
     return { type, code, message: withoutTokens(message), stack: withoutTokens(stack) }

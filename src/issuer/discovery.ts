@@ -42,7 +42,8 @@ export function parseMetadata(
   document: Readonly<Record<string, unknown>>,
   issuer: string
 ): IssuerMetadata {
-  const { issuer: named, jwks_uri, userinfo_endpoint } = document
+  const { issuer: named, jwks_uri } = document
+  const userinfo_endpoint = document['userinfo_endpoint'] ?? undefined
   if (named !== issuer) {
     // for the log, where a name without end would be repeated at every attempt
     const other = typeof named === 'string' ? JSON.stringify(named.slice(0, 200)) : 'without a name'

@@ -78,6 +78,11 @@ export class KeySet {
     return this.#metadata
   }
 
+  /** Changes with every new set, in which a name may stand for another key, or for none. */
+  get finder(): KeyFinder {
+    return this.#find
+  }
+
   /** Whether keys of the issuer were read and may still be used. */
   get isUsable(): boolean {
     return this.#keys.size > 0 && this.#clock() < this.#fetchedAt + maxStaleness
@@ -180,8 +185,8 @@ export class KeySet {
     const { issuer, observer } = this.#options
     const keys = new Map<string, SigningKey>()
     for (const jwk of jwks) {
-      const text = JSON.stringify(jwk)
       try {
+        const text = textOf(jwk)
         keys.set(text, this.#keys.get(text) ?? this.#prepare(jwk))
       } catch (cause) {
         if (!(cause instanceof UnusableKeyError)) throw cause
@@ -223,6 +228,15 @@ export class KeySet {
 function freshness(maxAge: number | undefined): number {
   const { usual, least, most } = refreshInterval
   return maxAge === undefined ? usual : Math.min(Math.max(maxAge * 1000, least), most)
+}
+
+/** What tells an entry from others. @throws {UnusableKeyError} if it is nested so deep that it can not be written */
+function textOf(jwk: unknown): string {
+  try {
+    return JSON.stringify(jwk)
+  } catch (cause) {
+    throw new UnusableKeyError('it is nested too deep', { cause })
+  }
 }
 
 function keyIdOf(jwk: unknown): string | undefined {

@@ -23,17 +23,17 @@ export function createKeyStore(issuer: string, keys: readonly SigningKey[]): Key
     max: maxKeys * 12,
     ttl: Number.MAX_SAFE_INTEGER
   })
-  const nameOf = (algorithm: string, keyId: string): string =>
+  const entryOf = (algorithm: string, keyId: string): string =>
     generateCacheKey(algorithm, keyId, issuer)
 
   const keyIds = new Set<string>()
   for (const { algorithm, keyId, key } of unambiguous(keys)) {
     keyIds.add(keyId)
-    cache.set(nameOf(algorithm, keyId), { domain: issuer, alg: algorithm, kid: keyId, key })
+    cache.set(entryOf(algorithm, keyId), { domain: issuer, alg: algorithm, kid: keyId, key })
   }
   return (algorithm, keyId = withoutKeyId) =>
     // strangers send key ids without end: most are told without writing a name for them
-    keyIds.has(keyId) ? cache.get(nameOf(algorithm, keyId))?.['key'] : undefined
+    keyIds.has(keyId) ? cache.get(entryOf(algorithm, keyId))?.['key'] : undefined
 }
 
 interface Listing {
@@ -44,16 +44,20 @@ interface Listing {
 
 function unambiguous(keys: readonly SigningKey[]): Listing[] {
   const listings = keys.flatMap(listingsOf)
-  return listings.filter((one) => listings.every((other) => !areAmbiguous(one, other)))
+  const first = new Map(listings.map((listing) => [nameOf(listing), listing]))
+  const ambiguous = new Set(
+    listings.filter((one) => !isSameKey(one, first.get(nameOf(one)))).map(nameOf)
+  )
+  return listings.filter((listing) => !ambiguous.has(nameOf(listing)))
 }
 
 /** One key that is listed twice, once with a certificate for example, is still one key. */
-function areAmbiguous(one: Listing, other: Listing): boolean {
-  return sameName(one, other) && one.key.spki !== other.key.spki
+function isSameKey({ key }: Listing, other: Listing | undefined): boolean {
+  return other?.key.spki === key.spki
 }
 
-function sameName(one: Listing, other: Listing): boolean {
-  return one.algorithm === other.algorithm && one.keyId === other.keyId
+function nameOf({ algorithm, keyId }: Listing): string {
+  return `${algorithm} ${keyId}`
 }
 
 function listingsOf(key: SigningKey): Listing[] {

@@ -1,3 +1,4 @@
+import type { KeyFinder } from '../issuer/key-store.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
 import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
 import { accepted, judgeClaims, judgeHeader } from './policy.ts'
@@ -35,6 +36,8 @@ interface KnownHeader {
   readonly header: UnverifiedHeader
   readonly issuer: TrustedIssuer
   readonly key: SigningKey
+  /** The set the key was found in: another one may tell keys apart in another way. */
+  readonly finder: KeyFinder
 }
 
 const maxKnownHeaders = 1000
@@ -81,7 +84,7 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
       judgeHeader(header, issuer.policy) ?? judgeClaims(claims, issuer.policy, now / 1000)
     if (refusal !== undefined) return refusal
     const withKey = (key: SigningKey): Verdict => {
-      const found = { header, issuer, key }
+      const found = { header, issuer, key, finder: issuer.keySet.finder }
       const verdict = accept(token, claims, found)
       if (verdict instanceof Refusal) return verdict
       if (known.size >= maxKnownHeaders) known.clear()
@@ -104,6 +107,7 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     const isCurrent =
       found !== undefined &&
       now < found.key.validUntil &&
+      found.finder === found.issuer.keySet.finder &&
       claims['iss'] === found.issuer.policy.issuer
     return isCurrent
       ? judgeKnown(token, claims, found, now)

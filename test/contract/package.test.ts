@@ -118,5 +118,9 @@ function run(
   command: string,
   parameters: string[]
 ): { stdout: string; stderr: string; status: number | null } {
-  return spawnSync(command, parameters, { encoding: 'utf8' })
+  // the test runner loads itself into child processes of Node, which the compiler does not survive
+  return spawnSync(command, parameters, {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: '' }
+  })
 }
