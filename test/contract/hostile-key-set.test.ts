@@ -198,15 +198,16 @@ void t.test('META-10: a hundred RSA keys are fine, and each verifies', async (t)
   t.equal((await api.ask(mint('good', 'EdDSA', signer('EdDSA', ed25519.privateKey)))).status, 200)
 })
 
-void t.test('an entry nested 100,000 deep is no worse than an outage', async (t) => {
+void t.test('JWK-1: an entry nested 100,000 deep is skipped', async (t) => {
   const issuer = await hostile.startHostileIssuer()
   t.teardown(() => issuer.close())
   const sound = await startTestIssuer({ algorithms: ['ES256'] })
   t.teardown(() => sound.close())
   issuer.impersonate(sound)
   issuer.on('/jwks', (_request, response) => {
-    response.end(`{"keys":[${'['.repeat(100_000)}${']'.repeat(100_000)}]}`)
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+    response.end(`{"keys":[${deep},${JSON.stringify(sound.jwks.keys[0])}]}`)
   })
   const { ask } = await startApi(t, { issuer: issuer.issuer, audience })
-  t.equal((await ask(await sound.mint({ iss: issuer.issuer }))).status, 503)
+  t.equal((await ask(await sound.mint({ iss: issuer.issuer }))).status, 200)
 })

@@ -118,9 +118,6 @@ function run(
   command: string,
   parameters: string[]
 ): { stdout: string; stderr: string; status: number | null } {
-  // the test runner loads itself into child processes of Node, which the compiler does not survive
-  return spawnSync(command, parameters, {
-    encoding: 'utf8',
-    env: { ...process.env, NODE_OPTIONS: '' }
-  })
+  // the test runner loads itself into every Node process that it starts, which the compiler does not survive
+  return spawnSync('env', ['-u', 'NODE_OPTIONS', command, ...parameters], { encoding: 'utf8' })
 }

@@ -53,3 +53,11 @@ t.test('a known path with a known method is none of its business', async (t) => 
   t.equal((await app.inject('/documents')).body, 'list')
   t.equal((await app.inject({ method: 'PUT', url: '/documents/1' })).body, 'replace')
 })
+
+t.test("an app's own OPTIONS route for every path is its own", async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(methodNotAllowed)
+  app.options('*', () => 'mine')
+  t.equal((await app.inject({ method: 'OPTIONS', url: '/anything' })).payload, 'mine')
+})

@@ -136,3 +136,25 @@ void t.test('the same header costs one look-up, and is not mixed up between issu
   t.equal(await outcome(await mint({ iss: undefined })), 'untrusted_issuer')
   t.equal(await outcome(await mint({ sub: 'grace' })), 'accepted')
 })
+
+void t.test(
+  'JWS-13: a token without a key id ends when a second fitting key is published',
+  async (t) => {
+    const single = await startTestIssuer({ algorithms: ['RS256'] })
+    t.teardown(() => single.close())
+    let now = start * 1000
+    const { outcome, trusted } = await startJudge(t, single.options, () => now)
+    const mintWithoutKid = () => single.mint({}, { now: start, header: { kid: undefined } })
+    t.equal(await outcome(await mintWithoutKid()), 'accepted')
+
+    const [old] = single.keys
+    await single.rotate()
+    now += 31_000
+    await trusted.keySet.refreshForUnknownKey()
+    const token = await single.mint(
+      {},
+      { now: start, header: { kid: undefined }, ...(old && { key: old.privateKey }) }
+    )
+    t.equal(await outcome(token), 'unknown_key')
+  }
+)
