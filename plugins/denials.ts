@@ -1,21 +1,25 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { metadataUrl } from '../src/http/resource-metadata.ts'
 import { isIdentifierUrl } from '../src/issuer/identifier-url.ts'
-import { ProblemError, type ProblemKind, problemDocument } from '../src/http/problem.ts'
-import {
-  type ChallengeParameters,
-  formatChallenge,
-  isChallengeText
-} from '../src/token/challenge.ts'
+import { ProblemError, problemDocument } from '../src/http/problem.ts'
+import { formatChallenge, isChallengeText } from '../src/token/challenge.ts'
+import type { Denial } from '../src/token/demand.ts'
 import type { Guard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { type Refusal, refusals } from '../src/token/refusal.ts'
 import type { IssuerUnavailable } from '../src/token/verifier.ts'
+import { denialAnswers, type Told } from './denial-answers.ts'
 
 /** What the plugin was told about the API itself. */
 export interface DenialOptions {
   readonly realm?: string | undefined
   readonly publicUrl?: string | (() => string) | undefined
+}
+
+/** A caller with a good token, and what it does not meet. */
+export interface DeniedCaller {
+  readonly principal: Principal
+  readonly denial: Denial
 }
 
 /** The answers to requests that a guard does not let pass. Each sends its answer and logs one line. */
@@ -28,12 +32,8 @@ export interface Denials {
     description: string
   ): void
   invalidToken(request: FastifyRequest, reply: FastifyReply, guard: Guard, refusal: Refusal): void
-  insufficientScope(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    guard: Guard,
-    principal: Principal
-  ): void
+  /** The token is good, and the guard demands more than it gives. */
+  denied(request: FastifyRequest, reply: FastifyReply, guard: Guard, caller: DeniedCaller): void
   unavailable(request: FastifyRequest, reply: FastifyReply, verdict: IssuerUnavailable): void
   /** For a handler to throw: the issuer itself refused a token that was good here. */
   tokenRefusedUpstream(guard: Guard): ProblemError
@@ -57,23 +57,27 @@ export function createDenials(options: DenialOptions): Denials {
   checkOptions(options)
   const answer = createAnswers(options)
 
+  const upstream = (guard: Guard, told: Told): ProblemError => {
+    const headers = { 'www-authenticate': answer(guard, told).challenge }
+    return new ProblemError(told.kind, { detail: `${told.detail}.`, headers })
+  }
+
   return {
     noCredentials(request, reply, guard) {
       request.log.info({ reason: 'no_credentials' }, 'request refused')
-      send(request, reply, answer(guard, 'authentication-required', howToAuthenticate))
+      send(request, reply, answer(guard, noCredentials(guard)))
     },
     invalidRequest(request, reply, guard, description) {
       request.log.info({ reason: 'invalid_request' }, 'request refused')
-      send(request, reply, answer(guard, 'invalid-request', description, 'invalid_request'))
+      send(request, reply, answer(guard, invalidRequest(description)))
     },
     invalidToken(request, reply, guard, { reason, description }) {
       request.log.info({ reason }, 'access token refused')
-      send(request, reply, answer(guard, 'invalid-token', description, 'invalid_token'))
+      send(request, reply, answer(guard, invalidToken(description)))
     },
-    insufficientScope(request, reply, guard, { issuer, subject, clientId }) {
-      const reason = 'insufficient_scope'
-      request.log.info({ reason, issuer, subject, clientId }, 'request refused')
-      send(request, reply, answer(guard, 'insufficient-scope', scopeNeeded(guard), reason))
+    denied(request, reply, guard, { principal: { issuer, subject, clientId }, denial }) {
+      request.log.info({ reason: denial, issuer, subject, clientId }, 'request refused')
+      send(request, reply, answer(guard, denialAnswers[denial](guard)))
     },
     unavailable(request, reply, { issuer, retryAfterSeconds }) {
       request.log.warn({ issuer, reason: 'issuer_unavailable' }, 'access token can not be judged')
@@ -87,38 +91,21 @@ export function createDenials(options: DenialOptions): Denials {
       )
     },
     tokenRefusedUpstream(guard) {
-      const detail = refusals.refused_by_issuer.description
-      return asError(
-        'invalid-token',
-        detail,
-        answer(guard, 'invalid-token', detail, 'invalid_token')
-      )
+      return upstream(guard, invalidToken(refusals.refused_by_issuer.description))
     },
     scopeRefusedUpstream(guard) {
-      const kind = 'insufficient-scope'
-      const detail = scopeNeeded(guard)
-      return asError(kind, detail, answer(guard, kind, detail, 'insufficient_scope'))
+      return upstream(guard, denialAnswers.insufficient_scope(guard))
     }
   }
 }
 
-function asError(kind: ProblemKind, detail: string, { challenge }: Answer): ProblemError {
-  const headers = { 'www-authenticate': challenge }
-  return new ProblemError(kind, { detail: `${detail}.`, headers })
-}
-
-type Answers = (
-  guard: Guard,
-  kind: ProblemKind,
-  detail: string,
-  error?: ChallengeParameters['error']
-) => Answer
+type Answers = (guard: Guard, told: Told) => Answer
 
 /** Everything in an answer is fixed text or comes from the route, so each is written once and kept. */
 function createAnswers({ realm = 'api', publicUrl }: DenialOptions): Answers {
   const kept = new WeakMap<Guard, Map<string, Answer>>()
 
-  return (guard, kind, detail, error) => {
+  return (guard, { kind, detail, challenge: parameters }) => {
     const answers = kept.get(guard) ?? new Map<string, Answer>()
     kept.set(guard, answers)
     const known = answers.get(detail)
@@ -126,10 +113,9 @@ function createAnswers({ realm = 'api', publicUrl }: DenialOptions): Answers {
     const url = typeof publicUrl === 'function' ? publicUrl() : publicUrl
     const challenge = formatChallenge({
       realm,
-      error,
-      error_description: error === undefined ? undefined : detail,
-      scope: error === undefined || error === 'insufficient_scope' ? guard.scope : undefined,
-      resource_metadata: url === undefined ? undefined : metadataUrl(url)
+      error_description: parameters.error === undefined ? undefined : detail,
+      resource_metadata: url === undefined ? undefined : metadataUrl(url),
+      ...parameters
     })
     const document = problemDocument(kind, { detail: `${detail}.` })
     const made = { status: document.status, challenge, body: JSON.stringify(document) }
@@ -149,13 +135,17 @@ function checkOptions({ realm = 'api', publicUrl }: DenialOptions): void {
   }
 }
 
-const howToAuthenticate =
-  'Send an access token in the Authorization field: Bearer, a space, the token'
+function noCredentials({ scope }: Guard): Told {
+  const detail = 'Send an access token in the Authorization field: Bearer, a space, the token'
+  return { kind: 'authentication-required', detail, challenge: { scope } }
+}
 
-function scopeNeeded({ scopes, anyScope }: Guard): string {
-  const all = scopes.length === 0 ? [] : [`the scope ${scopes.join(' and ')}`]
-  const any = anyScope.length === 0 ? [] : [`one of the scopes ${anyScope.join(', ')}`]
-  return `This operation needs ${[...all, ...any].join(' and ')}`
+function invalidRequest(detail: string): Told {
+  return { kind: 'invalid-request', detail, challenge: { error: 'invalid_request' } }
+}
+
+function invalidToken(detail: string): Told {
+  return { kind: 'invalid-token', detail, challenge: { error: 'invalid_token' } }
 }
 
 function send(

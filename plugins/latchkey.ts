@@ -16,7 +16,7 @@ import {
 import type { Observer } from '../src/observe/observer.ts'
 import { ProblemError } from '../src/http/problem.ts'
 import { findAuthorization, readAuthorization } from '../src/token/authorization.ts'
-import { allows, type Guard, type GuardDeclaration, parseGuard } from '../src/token/guard.ts'
+import { type Guard, type GuardDeclaration, judge, parseGuard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { Refusal } from '../src/token/refusal.ts'
 import { createVerifier, IssuerUnavailable, type Verdict } from '../src/token/verifier.ts'
@@ -110,6 +110,10 @@ type GuardHook = (
 
 function createGuardHook(issuers: TrustedIssuers, denials: Denials): GuardHook {
   const verify = createVerifier(issuers)
+  const surroundings = {
+    clock: Date.now,
+    clockToleranceOf: (issuer: string) => issuers.get(issuer)?.policy.clockTolerance ?? 0
+  }
 
   const settle = (
     guard: Guard,
@@ -118,7 +122,10 @@ function createGuardHook(issuers: TrustedIssuers, denials: Denials): GuardHook {
   ): void => {
     if (verdict instanceof IssuerUnavailable) return denials.unavailable(request, reply, verdict)
     if (verdict instanceof Refusal) return denials.invalidToken(request, reply, guard, verdict)
-    if (!allows(guard, verdict)) return denials.insufficientScope(request, reply, guard, verdict)
+    const denial = judge(guard, verdict, surroundings)
+    if (denial instanceof Refusal) return denials.invalidToken(request, reply, guard, denial)
+    if (denial !== undefined)
+      return denials.denied(request, reply, guard, { principal: verdict, denial })
     request.principal = verdict
     done()
   }

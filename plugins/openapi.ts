@@ -58,15 +58,13 @@ const describeOperation: SwaggerTransform = ({ url, route }) => {
   const { accepts } = config
   const guard = parseGuard(config.auth)
   const security = securityOf(guard)
-  const problems = [
-    ...guardProblems(security),
-    ...contentProblems(schema),
-    ...(config.problems ?? [])
-  ]
+  const problems = [...guardProblems(guard), ...contentProblems(schema), ...(config.problems ?? [])]
   const described = {
     ...schema,
     ...(accepts && { consumes: accepts }),
-    description: [schema.description, scopesInWords(guard)].filter(Boolean).join(' '),
+    description: [schema.description, scopesInWords(guard), signInInWords(guard)]
+      .filter(Boolean)
+      .join(' '),
     security,
     'x-problems': problems
   }
@@ -103,16 +101,29 @@ function scopesInWords(guard: Guard | undefined): string {
   return needed.length === 0 ? '' : `Needs the scope ${needed.join(' and ')}.`
 }
 
-function guardProblems(security: readonly { bearer: string[] }[]): ProblemKind[] {
-  if (security.length === 0) return []
-  const always: ProblemKind[] = [
+/** RFC 9470 has no place in OpenAPI. */
+function signInInWords(guard: Guard | undefined): string {
+  const { acr = [], maxAge } = guard ?? {}
+  const choice = acr.map((value) => `\`${value}\``).join(' or ')
+  const needed = [
+    ...(choice ? [`of class ${choice}`] : []),
+    ...(maxAge === undefined ? [] : [`at most ${maxAge} seconds ago`])
+  ]
+  return needed.length === 0 ? '' : `Needs a sign-in ${needed.join(', ')}.`
+}
+
+function guardProblems(guard: Guard | undefined): ProblemKind[] {
+  if (guard === undefined) return []
+  const { scope, acr, maxAge } = guard
+  const needsSignIn = acr.length > 0 || maxAge !== undefined
+  return [
     'invalid-request',
     'authentication-required',
     'invalid-token',
-    'issuer-unavailable'
+    ...(needsSignIn ? (['insufficient-user-authentication'] as const) : []),
+    'issuer-unavailable',
+    ...(scope === undefined ? [] : (['insufficient-scope'] as const))
   ]
-  const needsScope = security.some(({ bearer }) => bearer.length > 0)
-  return needsScope ? [...always, 'insufficient-scope'] : always
 }
 
 function contentProblems(schema: FastifySchema): ProblemKind[] {

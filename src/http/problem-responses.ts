@@ -120,6 +120,7 @@ const headersOf: Partial<Record<ProblemKind, readonly string[]>> = {
   'invalid-request': ['WWW-Authenticate'],
   'authentication-required': ['WWW-Authenticate'],
   'invalid-token': ['WWW-Authenticate'],
+  'insufficient-user-authentication': ['WWW-Authenticate'],
   'insufficient-scope': ['WWW-Authenticate'],
   'unsupported-media-type': ['Accept'],
   'issuer-unavailable': ['Retry-After'],

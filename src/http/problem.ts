@@ -5,6 +5,10 @@
 export const problemKinds = {
   'authentication-required': { status: 401, title: 'Authentication required' },
   'invalid-token': { status: 401, title: 'Invalid access token' },
+  'insufficient-user-authentication': {
+    status: 401,
+    title: 'Insufficient user authentication'
+  },
   'invalid-request': { status: 400, title: 'Invalid request' },
   'insufficient-scope': { status: 403, title: 'Insufficient scope' },
   'validation-failed': { status: 422, title: 'Validation failed' },

@@ -1,10 +1,19 @@
-/** Parameters of a Bearer challenge (RFC 6750 section 3, RFC 9728 section 5.1), in the order they are written. */
+/** Parameters of a Bearer challenge (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section 5.1), as they are written. */
 export interface ChallengeParameters {
   readonly realm: string
-  readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope' | undefined
+  readonly error?:
+    | 'invalid_request'
+    | 'invalid_token'
+    | 'insufficient_scope'
+    | 'insufficient_user_authentication'
+    | undefined
   readonly error_description?: string | undefined
   /** Scopes, split by one space. */
   readonly scope?: string | undefined
+  /** Authentication context classes, split by one space, the preferred first. */
+  readonly acr_values?: string | undefined
+  /** Whole seconds since the user signed in, at most. */
+  readonly max_age?: string | undefined
   /** URL of the protected resource metadata. */
   readonly resource_metadata?: string | undefined
 }
@@ -22,8 +31,10 @@ export function isChallengeText(text: unknown): text is string {
  * @throws {TypeError} if a value could break out of its quotes: none of them ever comes from a request
  */
 export function formatChallenge(parameters: ChallengeParameters): string {
-  const { realm, error, error_description, scope, resource_metadata } = parameters
-  const written = Object.entries({ realm, error, error_description, scope, resource_metadata })
+  const { realm, error, error_description, scope, acr_values, max_age, resource_metadata } =
+    parameters
+  const ordered = { realm, error, error_description, scope, acr_values, max_age, resource_metadata }
+  const written = Object.entries(ordered)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => {
       if (!isChallengeText(value))

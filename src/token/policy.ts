@@ -84,6 +84,7 @@ function judgeConfirmation(cnf: unknown): Refusal | undefined {
   return 'jkt' in cnf || 'x5t#S256' in cnf ? refusals.sender_constrained : undefined
 }
 
-function isTime(value: unknown): value is number {
+/** Whether a value is a NumericDate (RFC 7519 section 2) that a Date can hold. */
+export function isTime(value: unknown): value is number {
   return typeof value === 'number' && Math.abs(value) <= maxSeconds
 }

@@ -24,6 +24,8 @@ async function describedApp(): Promise<Document> {
   app.get('/open', { config: { auth: false }, schema: noteAnswer }, () => ({ text: '' }))
   app.get('/any-token', { schema: noteAnswer }, () => ({ text: '' }))
   app.get('/hidden', { config: { auth: false }, schema: { hide: true } }, () => ({}))
+  const stepUp = { acr: ['gold', 'silver'], maxAge: 300 }
+  app.get('/vault', { config: { auth: stepUp }, schema: noteAnswer }, () => ({ text: '' }))
   app.put(
     '/notes/:id',
     {
@@ -53,7 +55,7 @@ t.test('an OpenAPI document of the routes', async (t) => {
 
   t.test('is OpenAPI 3.1 and names the routes that are not hidden', async (t) => {
     t.equal(document.openapi, '3.1.0')
-    t.strictSame(Object.keys(document.paths), ['/open', '/any-token', '/notes/{id}'])
+    t.strictSame(Object.keys(document.paths), ['/open', '/any-token', '/vault', '/notes/{id}'])
   })
 
   t.test('takes the security requirement of each operation from its guard', async (t) => {
@@ -70,6 +72,14 @@ t.test('an OpenAPI document of the routes', async (t) => {
       description: 'Changes a note. Needs the scope `openid` and `notes:write` or `admin`.'
     })
     t.notOk('description' in operation(document, '/any-token', 'get'))
+  })
+
+  t.test('says how the user must have signed in, and that it may be asked anew', async (t) => {
+    t.match(operation(document, '/vault', 'get'), {
+      description: 'Needs a sign-in of class `gold` or `silver`, at most 300 seconds ago.',
+      security: [{ bearer: [] }],
+      responses: { 401: { $ref: /or-insufficient-user-authentication$/ } }
+    })
   })
 
   t.test('lists the problems that follow from guard, schemas and declaration', async (t) => {

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Test } from 'tap'
 import latchkey, { type LatchkeyOptions } from '../../plugins/latchkey.ts'
+import type { GuardDeclaration } from '../../src/token/guard.ts'
 import whoami from '../../routes/whoami.ts'
 import { type Answer, type Call, callOrigin } from './http-call.ts'
 
@@ -16,10 +17,16 @@ export interface GuardedApp {
   readonly inspectLog: () => { readonly tokensSent: number; readonly leaked: readonly string[] }
 }
 
-/** Starts {@link createApp} behind a socket and closes it when the test is over. */
-export async function startGuardedApp(t: Test, options: LatchkeyOptions): Promise<GuardedApp> {
+/** Starts {@link createApp} behind a socket, with routes of `guards` by path, and closes it when the test is over. */
+export async function startGuardedApp(
+  t: Test,
+  options: LatchkeyOptions,
+  guards: Readonly<Record<string, GuardDeclaration>> = {}
+): Promise<GuardedApp> {
   const log: string[] = []
   const app = await createApp(options, log)
+  for (const [path, auth] of Object.entries(guards))
+    app.get(path, { config: { auth } }, answerSubject)
   t.teardown(() => app.close())
   await app.listen({ port: 0, host: '127.0.0.1' })
   const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`

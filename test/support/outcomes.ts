@@ -40,6 +40,20 @@ export function assertInsufficientScope(
   assertChallenge(t, answer, name, { error: 'insufficient_scope', error_description, scope })
 }
 
+/** 401 insufficient_user_authentication; `params` is what the challenge says is needed. */
+export function assertStepUp(
+  t: Test,
+  answer: Answer,
+  name: string,
+  params: Readonly<Record<string, string>>
+): void {
+  assertProblem(t, answer, 'insufficient-user-authentication', name)
+  const error_description = answer.challenges[0]?.params['error_description'] ?? ''
+  t.match(error_description, /^This operation needs a sign-in /, name)
+  const error = 'insufficient_user_authentication'
+  assertChallenge(t, answer, name, { error, error_description, ...params })
+}
+
 /** 503 without a challenge: the token can not be judged now. */
 export function assertUnavailable(t: Test, answer: Answer, name: string): void {
   assertProblem(t, answer, 'issuer-unavailable', name)

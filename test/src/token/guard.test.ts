@@ -1,15 +1,30 @@
 import t from 'tap'
-import { allows, parseGuard } from '../../../src/token/guard.ts'
+import { judge, parseGuard } from '../../../src/token/guard.ts'
 import { createPrincipal } from '../../../src/token/principal.ts'
 
-const caller = (scope: string) =>
-  createPrincipal({ iss: 'https://id.example.com', sub: 'ada', aud: 'a', exp: 9e9, scope })
+const caller = (scope: string, claims: object = {}) =>
+  createPrincipal({
+    iss: 'https://id.example.com',
+    sub: 'ada',
+    aud: 'a',
+    exp: 9e9,
+    scope,
+    ...claims
+  })
+
+const surroundings = { clock: () => 1_800_000_000_000, clockToleranceOf: () => 5 }
+
+/** What the guard of a declaration says of a caller. */
+function verdict(declaration: unknown, principal: ReturnType<typeof caller>) {
+  const guard = parseGuard(declaration)
+  if (guard === undefined) throw new Error('a public route has no guard')
+  return judge(guard, principal, surroundings)
+}
 
 void t.test('a route that says nothing, or {}, needs a token and no scope', async (t) => {
   for (const declaration of [undefined, {}, { scopes: undefined }]) {
-    const guard = parseGuard(declaration)
-    t.strictSame(guard, { scopes: [], anyScope: [], scope: undefined })
-    t.ok(guard !== undefined && allows(guard, caller('')))
+    t.match(parseGuard(declaration), { scopes: [], anyScope: [], scope: undefined })
+    t.equal(verdict(declaration, caller('')), undefined)
   }
   t.equal(parseGuard(false), undefined)
 })
@@ -24,9 +39,26 @@ const decisions: [scope: string, allowed: boolean][] = [
 ]
 for (const [scope, allowed] of decisions)
   void t.test(`all of a and b, one of c and d: "${scope}" is ${allowed}`, async (t) => {
-    const guard = parseGuard({ scopes: ['a', 'b'], anyScope: ['c', 'd'] })
-    t.equal(guard !== undefined && allows(guard, caller(scope)), allowed)
+    const declaration = { scopes: ['a', 'b'], anyScope: ['c', 'd'] }
+    t.equal(verdict(declaration, caller(scope)), allowed ? undefined : 'insufficient_scope')
   })
+
+void t.test('a guard asks nothing that the route does not declare', async (t) => {
+  t.strictSame(parseGuard({})?.demands, [])
+  t.equal(parseGuard({ scopes: ['a'], anyScope: ['b'] })?.demands.length, 1)
+})
+
+void t.test(
+  'STEP-5: a principal that passed once does not pass when its sign-in is too old',
+  async (t) => {
+    const guard = parseGuard({ maxAge: 300 })
+    const principal = caller('', { auth_time: 1000 })
+    const at = (seconds: number) => ({ ...surroundings, clock: () => seconds * 1000 })
+    for (const seconds of [1000, 1300, 1300.9])
+      t.equal(guard && judge(guard, principal, at(seconds)), undefined)
+    t.equal(guard && judge(guard, principal, at(1301)), 'insufficient_user_authentication')
+  }
+)
 
 void t.test('a challenge names each scope once', async (t) => {
   t.equal(parseGuard({ scopes: ['a', 'b'], anyScope: ['b', 'c'] })?.scope, 'a b c')
@@ -46,8 +78,8 @@ const malformed: [declaration: unknown, name: RegExp][] = [
   ['documents:read', /^config\.auth: found "documents:read"/],
   [['documents:read'], /^config\.auth: found \["documents:read"\]/],
   [0, /^config\.auth: found 0/],
-  [{ scope: 'a' }, /^config\.auth\.scope: .*allowed: scopes, anyScope/],
-  [{ scopes: ['a'], roles: [] }, /^config\.auth\.roles: /],
+  [{ scope: 'a' }, /^config\.auth\.scope: .*allowed: scopes, anyScope, acr, maxAge/],
+  [{ scopes: ['a'], role: [] }, /^config\.auth\.role: /],
   [{ scopes: 'a' }, /^config\.auth\.scopes: found "a", allowed: a list/],
   [{ scopes: [] }, /^config\.auth\.scopes: found \[\]/],
   [{ scopes: null }, /^config\.auth\.scopes: found null/],
@@ -58,7 +90,16 @@ const malformed: [declaration: unknown, name: RegExp][] = [
   [{ scopes: new Set(['a']) }, /^config\.auth\.scopes/],
   [{ anyScope: [] }, /^config\.auth\.anyScope: found \[\]/],
   [{ anyScope: 'a' }, /^config\.auth\.anyScope/],
-  [{ scopes: ['a'], anyScope: ['é'] }, /^config\.auth\.anyScope/]
+  [{ scopes: ['a'], anyScope: ['é'] }, /^config\.auth\.anyScope/],
+  [{ acr: 'gold' }, /^config\.auth\.acr: found "gold", allowed: a list/],
+  [{ acr: [] }, /^config\.auth\.acr: found \[\]/],
+  [{ acr: ['gold silver'] }, /^config\.auth\.acr/],
+  [{ acr: ['"'] }, /^config\.auth\.acr/],
+  [{ maxAge: '300' }, /^config\.auth\.maxAge: found "300", allowed: whole seconds/],
+  [{ maxAge: -1 }, /^config\.auth\.maxAge/],
+  [{ maxAge: 1.5 }, /^config\.auth\.maxAge/],
+  [{ maxAge: Number.NaN }, /^config\.auth\.maxAge/],
+  [{ maxAge: null }, /^config\.auth\.maxAge/]
 ]
 for (const [declaration, message] of malformed)
   void t.test(`refuses the declaration ${JSON.stringify(declaration)}`, async (t) => {
