@@ -28,7 +28,16 @@ export const denialAnswers: Readonly<Record<Denial, (guard: Guard) => Told>> = {
     kind: 'insufficient-user-authentication',
     detail: `This operation needs ${signInNeeded(guard)}, and ${scopeNeeded(guard)}`,
     challenge: { ...stepUp(guard), scope: guard.scope }
-  })
+  }),
+  issuer_not_allowed: () => accessDenied('the issuer of the access token'),
+  client_not_allowed: () => accessDenied('the client of the access token'),
+  caller_not_allowed: () => accessDenied('this caller')
+}
+
+/** RFC 6750 has no error code for it, and asking for more scope would not help: the challenge says nothing. */
+function accessDenied(whom: string): Told {
+  const detail = `This operation is not open to ${whom}`
+  return { kind: 'access-denied', detail, challenge: {} }
 }
 
 function stepUp({ acr, maxAge }: Guard): Partial<ChallengeParameters> {

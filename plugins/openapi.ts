@@ -114,7 +114,8 @@ function signInInWords(guard: Guard | undefined): string {
 
 function guardProblems(guard: Guard | undefined): ProblemKind[] {
   if (guard === undefined) return []
-  const { scope, acr, maxAge } = guard
+  const { scope, acr, maxAge, issuers, clients, allow } = guard
+  const isSelective = issuers.length > 0 || clients.length > 0 || allow !== undefined
   const needsSignIn = acr.length > 0 || maxAge !== undefined
   return [
     'invalid-request',
@@ -122,7 +123,8 @@ function guardProblems(guard: Guard | undefined): ProblemKind[] {
     'invalid-token',
     ...(needsSignIn ? (['insufficient-user-authentication'] as const) : []),
     'issuer-unavailable',
-    ...(scope === undefined ? [] : (['insufficient-scope'] as const))
+    ...(scope === undefined ? [] : (['insufficient-scope'] as const)),
+    ...(isSelective ? (['access-denied'] as const) : [])
   ]
 }
 

@@ -122,6 +122,7 @@ const headersOf: Partial<Record<ProblemKind, readonly string[]>> = {
   'invalid-token': ['WWW-Authenticate'],
   'insufficient-user-authentication': ['WWW-Authenticate'],
   'insufficient-scope': ['WWW-Authenticate'],
+  'access-denied': ['WWW-Authenticate'],
   'unsupported-media-type': ['Accept'],
   'issuer-unavailable': ['Retry-After'],
   'service-unavailable': ['Retry-After']

@@ -11,6 +11,7 @@ export const problemKinds = {
   },
   'invalid-request': { status: 400, title: 'Invalid request' },
   'insufficient-scope': { status: 403, title: 'Insufficient scope' },
+  'access-denied': { status: 403, title: 'Access denied' },
   'validation-failed': { status: 422, title: 'Validation failed' },
   'not-found': { status: 404, title: 'Not found' },
   'document-not-found': { status: 404, title: 'Document not found' },

@@ -7,6 +7,9 @@ export type Denial =
   | 'insufficient_user_authentication'
   /** Both of them at once. */
   | 'insufficient_user_authentication_and_scope'
+  | 'issuer_not_allowed'
+  | 'client_not_allowed'
+  | 'caller_not_allowed'
 
 /** What a demand may have to know besides the principal. */
 export interface Surroundings {

@@ -1,8 +1,9 @@
+import { types } from 'node:util'
 import type { Demand, Denial, Surroundings } from './demand.ts'
 import type { Principal } from './principal.ts'
 import type { Refusal } from './refusal.ts'
+import { demandsOf, type Requirements } from './requirements.ts'
 import { isScope } from './scope.ts'
-import { isAuthenticated, judgeAuthenticationClaims } from './step-up.ts'
 
 /** What a route demands of its caller; an empty object demands a valid token and nothing more. */
 export interface GuardDeclaration {
@@ -14,27 +15,32 @@ export interface GuardDeclaration {
   readonly acr?: readonly string[] | undefined
   /** Whole seconds since the user signed in, at most (RFC 9470). */
   readonly maxAge?: number | undefined
+  /** Issuers whose tokens are allowed, of those that are trusted. */
+  readonly issuers?: readonly string[] | undefined
+  /** Clients whose tokens are allowed. */
+  readonly clients?: readonly string[] | undefined
+  /** Asked last, and at once: false refuses the caller, a throw is an internal error. */
+  readonly allow?: ((principal: Principal) => boolean) | undefined
 }
 
-/** A checked declaration: what was not declared is empty or undefined. */
-export interface Guard {
-  readonly scopes: readonly string[]
-  readonly anyScope: readonly string[]
-  /** All scopes the route names, split by spaces, as a challenge and the metadata show them; undefined if none. */
-  readonly scope: string | undefined
-  readonly acr: readonly string[]
-  readonly maxAge: number | undefined
-  /** What is asked of a principal, in this order. Nothing is in it that was not declared. */
+/** A checked declaration. */
+export interface Guard extends Requirements {
+  /** What is asked of a principal, in this order. */
   readonly demands: readonly Demand[]
 }
 
+const scopeList = 'a list of one or more scopes (RFC 6749 section 3.3)'
+
 /** The members of a declaration, and what each may be. */
 const allowed = {
-  scopes: 'a list of one or more scopes (RFC 6749 section 3.3)',
-  anyScope: 'a list of one or more scopes (RFC 6749 section 3.3)',
+  scopes: scopeList,
+  anyScope: scopeList,
   acr: 'a list of one or more authentication context classes, printable ASCII without spaces',
-  maxAge: 'whole seconds, 0 or more'
-} as const
+  maxAge: 'whole seconds, 0 or more',
+  issuers: 'a list of one or more issuers',
+  clients: 'a list of one or more client ids',
+  allow: 'a function of the principal that answers true or false at once'
+} as const satisfies Record<keyof GuardDeclaration, string>
 
 /**
  * Checks what a route declares as `config.auth`.
@@ -54,7 +60,10 @@ export function parseGuard(declaration: unknown): Guard | undefined {
   return createGuard(declaration)
 }
 
-/** What a guard says of a principal: the first of its demands that is not met, or undefined. */
+/**
+ * What a guard says of a principal: the first of its demands that is not met, or undefined.
+ * @throws whatever the predicate of the route throws
+ */
 export function judge(
   { demands }: Guard,
   principal: Principal,
@@ -71,43 +80,18 @@ function createGuard(declaration: GuardDeclaration): Guard {
   const scopes = listOf('scopes', declaration.scopes, isScope)
   const anyScope = listOf('anyScope', declaration.anyScope, isScope)
   const named = [...new Set([...scopes, ...anyScope])]
-  const checked = {
+  const required = {
     scopes,
     anyScope,
     scope: named.length === 0 ? undefined : named.join(' '),
     // in a challenge they stand as scopes do: one value, split by spaces (RFC 9470 section 3)
     acr: listOf('acr', declaration.acr, isScope),
-    maxAge: secondsOf('maxAge', declaration.maxAge)
+    maxAge: secondsOf(declaration.maxAge),
+    issuers: listOf('issuers', declaration.issuers, isName),
+    clients: listOf('clients', declaration.clients, isName),
+    allow: predicateOf(declaration.allow)
   }
-  return Object.freeze({ ...checked, demands: Object.freeze(demandsOf(checked)) })
-}
-
-/** First what makes the token a bad one, then what a new sign-in mends, then what is missing in the grant. */
-function demandsOf(guard: Omit<Guard, 'demands'>): Demand[] {
-  const demands: Demand[] = []
-  const hasScopes = (principal: Principal) => grants(guard, principal)
-  if (guard.acr.length > 0 || guard.maxAge !== undefined) {
-    demands.push(
-      (...judged) => judgeAuthenticationClaims(guard, ...judged),
-      (principal, surroundings) => {
-        if (isAuthenticated(guard, principal, surroundings)) return undefined
-        return hasScopes(principal)
-          ? 'insufficient_user_authentication'
-          : 'insufficient_user_authentication_and_scope'
-      }
-    )
-  }
-  if (guard.scope !== undefined)
-    demands.push((principal) => (hasScopes(principal) ? undefined : 'insufficient_scope'))
-  return demands
-}
-
-function grants(
-  { scopes, anyScope }: Pick<Guard, 'scopes' | 'anyScope'>,
-  { scopes: granted }: Principal
-): boolean {
-  for (const scope of scopes) if (!granted.includes(scope)) return false
-  return anyScope.length === 0 || anyScope.some((scope) => granted.includes(scope))
+  return Object.freeze({ ...required, demands: demandsOf(required) })
 }
 
 function listOf(
@@ -121,11 +105,23 @@ function listOf(
   return Object.freeze([...value])
 }
 
-function secondsOf(name: 'maxAge', value: unknown): number | undefined {
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function secondsOf(value: unknown): number | undefined {
   if (value === undefined) return undefined
   if (!Number.isSafeInteger(value) || (value as number) < 0)
-    throw invalid(`config.auth.${name}`, value, allowed[name])
+    throw invalid('config.auth.maxAge', value, allowed.maxAge)
   return value as number
+}
+
+function predicateOf(value: GuardDeclaration['allow']): Requirements['allow'] {
+  if (value === undefined) return undefined
+  if (typeof value !== 'function') throw invalid('config.auth.allow', value, allowed.allow)
+  if (types.isAsyncFunction(value))
+    throw invalid('config.auth.allow', 'an async function', allowed.allow)
+  return value
 }
 
 function invalid(name: string, found: unknown, allowed: string): TypeError {

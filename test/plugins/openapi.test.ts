@@ -26,6 +26,12 @@ async function describedApp(): Promise<Document> {
   app.get('/hidden', { config: { auth: false }, schema: { hide: true } }, () => ({}))
   const stepUp = { acr: ['gold', 'silver'], maxAge: 300 }
   app.get('/vault', { config: { auth: stepUp }, schema: noteAnswer }, () => ({ text: '' }))
+  for (const [path, auth] of Object.entries({
+    '/by-issuer': { issuers: ['https://id.example.com'] },
+    '/by-client': { clients: ['backend'] },
+    '/by-predicate': { allow: () => false }
+  }))
+    app.get(path, { config: { auth }, schema: noteAnswer }, () => ({ text: '' }))
   app.put(
     '/notes/:id',
     {
@@ -55,7 +61,10 @@ t.test('an OpenAPI document of the routes', async (t) => {
 
   t.test('is OpenAPI 3.1 and names the routes that are not hidden', async (t) => {
     t.equal(document.openapi, '3.1.0')
-    t.strictSame(Object.keys(document.paths), ['/open', '/any-token', '/vault', '/notes/{id}'])
+    t.strictSame(
+      Object.keys(document.paths),
+      '/open /any-token /vault /by-issuer /by-client /by-predicate /notes/{id}'.split(' ')
+    )
   })
 
   t.test('takes the security requirement of each operation from its guard', async (t) => {
@@ -80,6 +89,12 @@ t.test('an OpenAPI document of the routes', async (t) => {
       security: [{ bearer: [] }],
       responses: { 401: { $ref: /or-insufficient-user-authentication$/ } }
     })
+  })
+
+  t.test('says that a route may be closed to some, but not to whom', async (t) => {
+    for (const path of ['/by-issuer', '/by-client', '/by-predicate'])
+      t.match(operation(document, path, 'get').responses, { 403: { $ref: /\/access-denied$/ } })
+    t.notMatch(JSON.stringify(document), /backend|id\.example\.com/)
   })
 
   t.test('lists the problems that follow from guard, schemas and declaration', async (t) => {

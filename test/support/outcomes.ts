@@ -54,6 +54,13 @@ export function assertStepUp(
   assertChallenge(t, answer, name, { error, error_description, ...params })
 }
 
+/** 403 for a caller that the route does not want, whatever the grant: a challenge without an error code. */
+export function assertAccessDenied(t: Test, answer: Answer, name: string, detail: string): void {
+  assertProblem(t, answer, 'access-denied', name)
+  t.equal(problemOf(answer).detail, detail, name)
+  assertChallenge(t, answer, name, {})
+}
+
 /** 503 without a challenge: the token can not be judged now. */
 export function assertUnavailable(t: Test, answer: Answer, name: string): void {
   assertProblem(t, answer, 'issuer-unavailable', name)

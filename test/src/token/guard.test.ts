@@ -78,7 +78,7 @@ const malformed: [declaration: unknown, name: RegExp][] = [
   ['documents:read', /^config\.auth: found "documents:read"/],
   [['documents:read'], /^config\.auth: found \["documents:read"\]/],
   [0, /^config\.auth: found 0/],
-  [{ scope: 'a' }, /^config\.auth\.scope: .*allowed: scopes, anyScope, acr, maxAge/],
+  [{ scope: 'a' }, /^config\.auth\.scope: .*allowed: scopes, anyScope, acr, maxAge, issuers/],
   [{ scopes: ['a'], role: [] }, /^config\.auth\.role: /],
   [{ scopes: 'a' }, /^config\.auth\.scopes: found "a", allowed: a list/],
   [{ scopes: [] }, /^config\.auth\.scopes: found \[\]/],
@@ -99,7 +99,13 @@ const malformed: [declaration: unknown, name: RegExp][] = [
   [{ maxAge: -1 }, /^config\.auth\.maxAge/],
   [{ maxAge: 1.5 }, /^config\.auth\.maxAge/],
   [{ maxAge: Number.NaN }, /^config\.auth\.maxAge/],
-  [{ maxAge: null }, /^config\.auth\.maxAge/]
+  [{ maxAge: null }, /^config\.auth\.maxAge/],
+  [{ issuers: 'https://id.example.com' }, /^config\.auth\.issuers: found "https/],
+  [{ issuers: [] }, /^config\.auth\.issuers: found \[\], allowed: a list of one/],
+  [{ clients: [''] }, /^config\.auth\.clients: found \[""\], allowed: a list/],
+  [{ clients: [5] }, /^config\.auth\.clients/],
+  [{ allow: true }, /^config\.auth\.allow: found true, allowed: a function/],
+  [{ allow: async () => true }, /^config\.auth\.allow: found "an async function"/]
 ]
 for (const [declaration, message] of malformed)
   void t.test(`refuses the declaration ${JSON.stringify(declaration)}`, async (t) => {
