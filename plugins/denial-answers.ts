@@ -29,15 +29,15 @@ export const denialAnswers: Readonly<Record<Denial, (guard: Guard) => Told>> = {
     detail: `This operation needs ${signInNeeded(guard)}, and ${scopeNeeded(guard)}`,
     challenge: { ...stepUp(guard), scope: guard.scope }
   }),
-  issuer_not_allowed: () => accessDenied('the issuer of the access token'),
-  client_not_allowed: () => accessDenied('the client of the access token'),
-  caller_not_allowed: () => accessDenied('this caller')
+  issuer_not_allowed: () => accessDenied('is not open to the issuer of the access token'),
+  client_not_allowed: () => accessDenied('is not open to the client of the access token'),
+  insufficient_role: ({ roles }) => accessDenied(`needs the role ${roles.join(' and ')}`),
+  caller_not_allowed: () => accessDenied('is not open to this caller')
 }
 
 /** RFC 6750 has no error code for it, and asking for more scope would not help: the challenge says nothing. */
-function accessDenied(whom: string): Told {
-  const detail = `This operation is not open to ${whom}`
-  return { kind: 'access-denied', detail, challenge: {} }
+function accessDenied(why: string): Told {
+  return { kind: 'access-denied', detail: `This operation ${why}`, challenge: {} }
 }
 
 function stepUp({ acr, maxAge }: Guard): Partial<ChallengeParameters> {

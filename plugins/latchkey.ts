@@ -92,6 +92,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   app.decorate('latchkey', createLatchkey(issuers, denials, scopes))
   app.addHook('onRoute', (route) => {
     const guard = parseGuard(route.config?.auth) ?? null
+    if (guard !== null) refuseUnmappedRoles(guard, issuers)
     for (const scope of [...(guard?.scopes ?? []), ...(guard?.anyScope ?? [])]) scopes.add(scope)
     route.config = { ...route.config, [guardKey]: guard }
   })
@@ -100,6 +101,16 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
   })
   await Promise.all([...issuers.values()].map(({ keySet }) => keySet.start()))
+}
+
+/** Where no issuer says which claim has its roles, nobody could ever have one. */
+function refuseUnmappedRoles({ roles }: Guard, issuers: TrustedIssuers): void {
+  if (roles.length === 0) return
+  if ([...issuers.values()].some(({ mapping }) => mapping.roles.length > 0)) return
+  const found = JSON.stringify(roles)
+  throw new TypeError(
+    `config.auth.roles: found ${found}, allowed: only with the option claims.roles of an issuer`
+  )
 }
 
 type GuardHook = (

@@ -62,7 +62,12 @@ const describeOperation: SwaggerTransform = ({ url, route }) => {
   const described = {
     ...schema,
     ...(accepts && { consumes: accepts }),
-    description: [schema.description, scopesInWords(guard), signInInWords(guard)]
+    description: [
+      schema.description,
+      scopesInWords(guard),
+      rolesInWords(guard),
+      signInInWords(guard)
+    ]
       .filter(Boolean)
       .join(' '),
     security,
@@ -101,6 +106,12 @@ function scopesInWords(guard: Guard | undefined): string {
   return needed.length === 0 ? '' : `Needs the scope ${needed.join(' and ')}.`
 }
 
+function rolesInWords(guard: Guard | undefined): string {
+  const { roles = [] } = guard ?? {}
+  const needed = roles.map((role) => `\`${role}\``).join(' and ')
+  return needed === '' ? '' : `Needs the role ${needed}.`
+}
+
 /** RFC 9470 has no place in OpenAPI. */
 function signInInWords(guard: Guard | undefined): string {
   const { acr = [], maxAge } = guard ?? {}
@@ -114,8 +125,8 @@ function signInInWords(guard: Guard | undefined): string {
 
 function guardProblems(guard: Guard | undefined): ProblemKind[] {
   if (guard === undefined) return []
-  const { scope, acr, maxAge, issuers, clients, allow } = guard
-  const isSelective = issuers.length > 0 || clients.length > 0 || allow !== undefined
+  const { scope, acr, maxAge, issuers, clients, roles, allow } = guard
+  const isSelective = [...issuers, ...clients, ...roles].length > 0 || allow !== undefined
   const needsSignIn = acr.length > 0 || maxAge !== undefined
   return [
     'invalid-request',

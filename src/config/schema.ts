@@ -2,10 +2,13 @@ import { Type } from 'typebox'
 import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
 import { isAddressBlock, isBaseUrl, isDatabaseUrl, isDataDirectory, isOrigin } from './rules.ts'
+import { isClaimPath } from '../token/roles.ts'
 
 // The description of a setting is what its error message calls "allowed".
 
 const audience = text('a name without white space', (value) => /^\S+$/.test(value))
+
+const claim = text('a claim such as realm_access.roles', isClaimPath)
 
 /** What is trusted of one issuer. The plugin's options have the same names. */
 const IssuerSettings = Type.Object(
@@ -30,6 +33,18 @@ const IssuerSettings = Type.Object(
       )
     ),
     userinfo: Type.Optional(oneOf(['forward', 'off'])),
+    claims: Type.Optional(
+      Type.Object(
+        {
+          roles: Type.Optional(
+            Type.Union([claim, Type.Array(claim, { minItems: 1 })], {
+              description: 'one or more claims such as realm_access.roles'
+            })
+          )
+        },
+        { additionalProperties: false, description: 'an object that says which claims have roles' }
+      )
+    ),
     clockTolerance: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 300, description: 'seconds, from 0 to 300' })
     )

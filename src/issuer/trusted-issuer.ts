@@ -1,5 +1,6 @@
 import { silentObserver, type Observer } from '../observe/observer.ts'
 import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
+import { type ClaimMapping, type ClaimNames, createClaimMapping } from '../token/claim-mapping.ts'
 import type { TokenPolicy } from '../token/policy.ts'
 import { normalizedType } from '../token/token-type.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
@@ -23,6 +24,8 @@ export interface IssuerOptions {
   readonly clockTolerance?: number | undefined
   /** Whether `/me` asks the issuer's UserInfo with the caller's token. Default `forward`. */
   readonly userinfo?: 'forward' | 'off' | undefined
+  /** Where this issuer puts what has no standard claim. */
+  readonly claims?: ClaimNames | undefined
 }
 
 /** What all issuers of one API share. */
@@ -35,9 +38,10 @@ export interface TrustDependencies {
   readonly fetch?: BoundedFetchOptions | undefined
 }
 
-/** An issuer whose tokens are accepted: what they must look like, its keys, and its UserInfo. */
+/** An issuer whose tokens are accepted: what they must look like, how they are read, its keys, and its UserInfo. */
 export interface TrustedIssuer {
   readonly policy: TokenPolicy
+  readonly mapping: ClaimMapping
   readonly keySet: KeySet
   /** undefined if UserInfo is off for this issuer. */
   readonly readUserInfo: UserInfoReader | undefined
@@ -70,10 +74,11 @@ export function createTrustedIssuers(
 
 function createTrustedIssuer(
   policy: TokenPolicy,
-  { userinfo = 'forward' }: IssuerOptions,
+  { userinfo = 'forward', claims }: IssuerOptions,
   { prepare, observer = silentObserver, store, clock, fetch: fetchOptions }: TrustDependencies
 ): TrustedIssuer {
   const { issuer } = policy
+  const mapping = createClaimMapping(claims)
   const fetchKeys = createBoundedFetch(issuer, fetchOptions)
   // with connections of its own, so that keys never wait behind a UserInfo endpoint that hangs
   const fetchUserInfo = createBoundedFetch(issuer, fetchOptions)
@@ -85,7 +90,7 @@ function createTrustedIssuer(
     keySet.close()
     await Promise.all([fetchKeys.close(), fetchUserInfo.close()])
   }
-  return { policy, keySet, readUserInfo, close }
+  return { policy, mapping, keySet, readUserInfo, close }
 }
 
 const optionNames: readonly string[] = [

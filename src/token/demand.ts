@@ -9,6 +9,7 @@ export type Denial =
   | 'insufficient_user_authentication_and_scope'
   | 'issuer_not_allowed'
   | 'client_not_allowed'
+  | 'insufficient_role'
   | 'caller_not_allowed'
 
 /** What a demand may have to know besides the principal. */

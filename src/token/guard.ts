@@ -19,6 +19,8 @@ export interface GuardDeclaration {
   readonly issuers?: readonly string[] | undefined
   /** Clients whose tokens are allowed. */
   readonly clients?: readonly string[] | undefined
+  /** Roles or permissions that are all needed, as the issuer's `claims.roles` option finds them. */
+  readonly roles?: readonly string[] | undefined
   /** Asked last, and at once: false refuses the caller, a throw is an internal error. */
   readonly allow?: ((principal: Principal) => boolean) | undefined
 }
@@ -39,6 +41,7 @@ const allowed = {
   maxAge: 'whole seconds, 0 or more',
   issuers: 'a list of one or more issuers',
   clients: 'a list of one or more client ids',
+  roles: 'a list of one or more roles',
   allow: 'a function of the principal that answers true or false at once'
 } as const satisfies Record<keyof GuardDeclaration, string>
 
@@ -89,6 +92,7 @@ function createGuard(declaration: GuardDeclaration): Guard {
     maxAge: secondsOf(declaration.maxAge),
     issuers: listOf('issuers', declaration.issuers, isName),
     clients: listOf('clients', declaration.clients, isName),
+    roles: listOf('roles', declaration.roles, isName),
     allow: predicateOf(declaration.allow)
   }
   return Object.freeze({ ...required, demands: demandsOf(required) })

@@ -1,3 +1,5 @@
+import { type ClaimMapping, plainMapping } from './claim-mapping.ts'
+import { grantedRoles } from './roles.ts'
 import { grantedScopes } from './scope.ts'
 
 /** What a verified access token says of its caller. Frozen, and shared by all requests with that token. */
@@ -10,6 +12,8 @@ export interface Principal {
   readonly clientId: string | undefined
   /** The granted scopes, in the token's order, without repetitions. */
   readonly scopes: readonly string[]
+  /** The caller's roles, from where the issuer's `claims.roles` option says; none if it says nothing. */
+  readonly roles: readonly string[]
   /** The token's `aud`, always as a list. */
   readonly audience: readonly string[]
   /** The token's `exp`: seconds since the epoch. */
@@ -27,8 +31,11 @@ export interface AcceptedClaims extends Readonly<Record<string, unknown>> {
 }
 
 /** The principal of accepted claims. Owns them from then on: the claims object is frozen when it is first read. */
-export function createPrincipal(claims: AcceptedClaims): Principal {
-  return new VerifiedPrincipal(claims)
+export function createPrincipal(
+  claims: AcceptedClaims,
+  mapping: ClaimMapping = plainMapping
+): Principal {
+  return new VerifiedPrincipal(claims, mapping)
 }
 
 class VerifiedPrincipal implements Principal {
@@ -39,8 +46,10 @@ class VerifiedPrincipal implements Principal {
   readonly audience: readonly string[]
   readonly expiresAt: number
   readonly #claims: AcceptedClaims
+  readonly #mapping: ClaimMapping
+  #roles: readonly string[] | undefined
 
-  constructor(claims: AcceptedClaims) {
+  constructor(claims: AcceptedClaims, mapping: ClaimMapping) {
     this.issuer = claims.iss
     this.subject = claims.sub
     this.clientId = textOf(claims['client_id']) ?? textOf(claims['azp'])
@@ -48,7 +57,13 @@ class VerifiedPrincipal implements Principal {
     this.audience = Object.freeze(typeof claims.aud === 'string' ? [claims.aud] : [...claims.aud])
     this.expiresAt = claims.exp
     this.#claims = claims
+    this.#mapping = mapping
     Object.freeze(this)
+  }
+
+  // read on demand, as the claims are: most routes ask for no role
+  get roles(): readonly string[] {
+    return (this.#roles ??= grantedRoles(this.#claims, this.#mapping.roles))
   }
 
   // frozen on demand: most routes never look, and walking all claims would be felt on every new token

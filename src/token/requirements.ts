@@ -12,6 +12,8 @@ export interface Requirements {
   readonly maxAge: number | undefined
   readonly issuers: readonly string[]
   readonly clients: readonly string[]
+  /** Roles that are all needed. */
+  readonly roles: readonly string[]
   readonly allow: ((principal: Principal) => boolean) | undefined
 }
 
@@ -22,11 +24,12 @@ export interface Requirements {
  */
 export function demandsOf(required: Requirements): readonly Demand[] {
   const needsSignIn = required.acr.length > 0 || required.maxAge !== undefined
-  const { issuers, clients, scope, allow } = required
+  const { issuers, clients, roles, scope, allow } = required
   return Object.freeze([
     ...(needsSignIn ? [soundAuthentication(required)] : []),
     ...(issuers.length > 0 ? [issuerAmong(issuers)] : []),
     ...(clients.length > 0 ? [clientAmong(clients)] : []),
+    ...(roles.length > 0 ? [allRoles(roles)] : []),
     ...(needsSignIn ? [authentication(required)] : []),
     ...(scope === undefined ? [] : [granted(required)]),
     ...(allow === undefined ? [] : [allowed(allow)])
@@ -44,6 +47,11 @@ function issuerAmong(issuers: readonly string[]): Demand {
 function clientAmong(clients: readonly string[]): Demand {
   return ({ clientId }) =>
     clientId !== undefined && clients.includes(clientId) ? undefined : 'client_not_allowed'
+}
+
+function allRoles(needed: readonly string[]): Demand {
+  return ({ roles }) =>
+    needed.every((role) => roles.includes(role)) ? undefined : 'insufficient_role'
 }
 
 function authentication(required: Requirements): Demand {

@@ -57,7 +57,7 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     { header, issuer, key }: KnownHeader
   ): Verdict => {
     if (!key.verify(token, header.algorithm)) return refusals.bad_signature
-    const principal = createPrincipal(accepted(claims))
+    const principal = createPrincipal(accepted(claims), issuer.mapping)
     const expiresAt = (principal.expiresAt + issuer.policy.clockTolerance) * 1000
     verified.remember(token, principal, expiresAt, key)
     return principal

@@ -136,6 +136,20 @@ for (const [name, auth] of Object.entries(badDeclarations))
     t.throws(declare, { name: 'TypeError', message: /^config\.auth.*: found .*, allowed: / })
   })
 
+void t.test('a route with roles is refused where no issuer says where its roles are', async (t) => {
+  const auth = { roles: ['admin'] }
+  const unmapped = await guarded(t)
+  t.throws(() => unmapped.get('/admin', { config: { auth } }, () => 'x'), {
+    name: 'TypeError',
+    message: /^config\.auth\.roles: found \["admin"\], allowed: only with .+ claims\.roles/
+  })
+  const mapped = create(t)
+  const roles = { ...other.options, claims: { roles: 'roles' } }
+  await mapped.register(latchkey, { issuers: [issuer.options, roles] })
+  mapped.get('/admin', { config: { auth } }, () => 'x')
+  t.strictSame(await statuses(mapped, '/admin'), [401, 403])
+})
+
 void t.test('a bad declaration on a route before the plugin never opens it', async (t) => {
   const app = create(t)
   app.get('/before', { config: { auth: { scope: 'a' } as object } }, () => 'x')
@@ -160,6 +174,12 @@ const badOptions: [name: string, options: object][] = [
   ['clockTolerance', { clockTolerance: 301 }],
   ['clockTolerance', { clockTolerance: Number.NaN }],
   ['userinfo', { userinfo: 'yes' }],
+  ['claims', { claims: 'realm_access.roles' }],
+  ['claims.role', { claims: { role: 'roles' } }],
+  ['claims.roles', { claims: { roles: '' } }],
+  ['claims.roles', { claims: { roles: [] } }],
+  ['claims.roles', { claims: { roles: 'a..b' } }],
+  ['claims.roles', { claims: { roles: [['a']] } }],
   ['realm', { realm: 'a"b' }],
   ['publicUrl', { publicUrl: 'api.example.com' }],
   ['publicUrl', { publicUrl: 'http://api.example.com' }],

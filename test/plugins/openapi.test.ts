@@ -29,6 +29,7 @@ async function describedApp(): Promise<Document> {
   for (const [path, auth] of Object.entries({
     '/by-issuer': { issuers: ['https://id.example.com'] },
     '/by-client': { clients: ['backend'] },
+    '/by-role': { roles: ['admin', 'auditor'] },
     '/by-predicate': { allow: () => false }
   }))
     app.get(path, { config: { auth }, schema: noteAnswer }, () => ({ text: '' }))
@@ -63,7 +64,7 @@ t.test('an OpenAPI document of the routes', async (t) => {
     t.equal(document.openapi, '3.1.0')
     t.strictSame(
       Object.keys(document.paths),
-      '/open /any-token /vault /by-issuer /by-client /by-predicate /notes/{id}'.split(' ')
+      '/open /any-token /vault /by-issuer /by-client /by-role /by-predicate /notes/{id}'.split(' ')
     )
   })
 
@@ -92,8 +93,11 @@ t.test('an OpenAPI document of the routes', async (t) => {
   })
 
   t.test('says that a route may be closed to some, but not to whom', async (t) => {
-    for (const path of ['/by-issuer', '/by-client', '/by-predicate'])
+    for (const path of ['/by-issuer', '/by-client', '/by-role', '/by-predicate'])
       t.match(operation(document, path, 'get').responses, { 403: { $ref: /\/access-denied$/ } })
+    t.match(operation(document, '/by-role', 'get'), {
+      description: 'Needs the role `admin` and `auditor`.'
+    })
     t.notMatch(JSON.stringify(document), /backend|id\.example\.com/)
   })
 

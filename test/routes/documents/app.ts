@@ -59,6 +59,7 @@ function principalOf(subject: string): Principal {
     subject,
     clientId: 'app',
     scopes: ['documents:read', 'documents:write'],
+    roles: [],
     audience: ['https://api.example.com'],
     expiresAt: 4_000_000_000,
     claims: {}

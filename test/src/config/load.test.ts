@@ -71,6 +71,7 @@ t.test('the file gives what variables do not, and a variable wins over it', asyn
       algorithms: ['ES256'],
       typ: ['at+jwt'],
       userinfo: 'off',
+      claims: { roles: ['realm_access.roles', 'https://api.example.com/roles'] },
       clockTolerance: 0
     },
     { issuer: 'https://b.example', audience: ['api'] }
@@ -183,6 +184,18 @@ const badFiles: Record<string, [unknown, RegExp]> = {
   'a symmetric algorithm': [
     { issuers: [{ issuer: 'https://a', audience: 'b', algorithms: ['HS256'] }] },
     /^LATCHKEY_CONFIG issuers\[0\]\.algorithms\[0\]: found "HS256", allowed: RS256/
+  ],
+  'an unknown claim name': [
+    { issuers: [{ issuer: 'https://a', audience: 'b', claims: { role: 'roles' } }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.claims\.role: found an unknown.+mean roles\?/
+  ],
+  'a claim without a name': [
+    { issuers: [{ issuer: 'https://a', audience: 'b', claims: { roles: 'a..b' } }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.claims\.roles: found "a\.\.b", allowed: .*claim/
+  ],
+  'an empty list of claims': [
+    { issuers: [{ issuer: 'https://a', audience: 'b', claims: { roles: [] } }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.claims\.roles: found \[\], allowed: one or more claims/
   ],
   'the same issuer twice': [
     {

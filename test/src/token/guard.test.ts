@@ -104,6 +104,8 @@ const malformed: [declaration: unknown, name: RegExp][] = [
   [{ issuers: [] }, /^config\.auth\.issuers: found \[\], allowed: a list of one/],
   [{ clients: [''] }, /^config\.auth\.clients: found \[""\], allowed: a list/],
   [{ clients: [5] }, /^config\.auth\.clients/],
+  [{ roles: 'admin' }, /^config\.auth\.roles: found "admin", allowed: a list of one/],
+  [{ roles: [] }, /^config\.auth\.roles: found \[\]/],
   [{ allow: true }, /^config\.auth\.allow: found true, allowed: a function/],
   [{ allow: async () => true }, /^config\.auth\.allow: found "an async function"/]
 ]
