@@ -18,6 +18,7 @@ import { ProblemError } from '../src/http/problem.ts'
 import { findAuthorization, readAuthorization } from '../src/token/authorization.ts'
 import { type Guard, type GuardDeclaration, judge, parseGuard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
+import { createScopeHierarchy, type ScopeImplications } from '../src/token/scope-hierarchy.ts'
 import { Refusal } from '../src/token/refusal.ts'
 import { createVerifier, IssuerUnavailable, type Verdict } from '../src/token/verifier.ts'
 import { createDenials, type Denials } from './denials.ts'
@@ -29,6 +30,8 @@ interface SharedOptions {
   readonly realm?: string | undefined
   /** URL of this API as clients see it: the RFC 9728 `resource`. Set, it puts `resource_metadata` into challenges. */
   readonly publicUrl?: string | (() => string) | undefined
+  /** Scopes that imply others, and these again others: `{ 'notes:admin': ['notes:read', 'notes:write'] }`. */
+  readonly scopeImplies?: ScopeImplications | undefined
   /** Keeps the last good key set of each issuer over restarts. Default: nothing is kept. */
   readonly keySetStore?: KeySetStore | undefined
 }
@@ -81,6 +84,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   }
   const issuers = createTrustedIssuers(issuersOf(options), {
     prepare: createSignatureCheck,
+    scopes: createScopeHierarchy(options.scopeImplies),
     observer: createLogObserver(app),
     store: options.keySetStore
   })

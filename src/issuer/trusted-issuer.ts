@@ -1,6 +1,7 @@
 import { silentObserver, type Observer } from '../observe/observer.ts'
 import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
 import { type ClaimMapping, type ClaimNames, createClaimMapping } from '../token/claim-mapping.ts'
+import type { ScopeHierarchy } from '../token/scope-hierarchy.ts'
 import type { TokenPolicy } from '../token/policy.ts'
 import { normalizedType } from '../token/token-type.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
@@ -31,6 +32,8 @@ export interface IssuerOptions {
 /** What all issuers of one API share. */
 export interface TrustDependencies {
   readonly prepare: SignatureCheckFactory
+  /** Scopes that imply others. Default: none does. */
+  readonly scopes?: ScopeHierarchy | undefined
   readonly observer?: Observer | undefined
   readonly store?: KeySetStore | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
@@ -75,10 +78,17 @@ export function createTrustedIssuers(
 function createTrustedIssuer(
   policy: TokenPolicy,
   { userinfo = 'forward', claims }: IssuerOptions,
-  { prepare, observer = silentObserver, store, clock, fetch: fetchOptions }: TrustDependencies
+  {
+    prepare,
+    scopes,
+    observer = silentObserver,
+    store,
+    clock,
+    fetch: fetchOptions
+  }: TrustDependencies
 ): TrustedIssuer {
   const { issuer } = policy
-  const mapping = createClaimMapping(claims)
+  const mapping = createClaimMapping(claims, scopes)
   const fetchKeys = createBoundedFetch(issuer, fetchOptions)
   // with connections of its own, so that keys never wait behind a UserInfo endpoint that hangs
   const fetchUserInfo = createBoundedFetch(issuer, fetchOptions)

@@ -1,4 +1,5 @@
 import { type ClaimPath, isClaimPath, parseClaimPath } from './roles.ts'
+import { flatHierarchy, type ScopeHierarchy } from './scope-hierarchy.ts'
 
 /** Where an issuer puts what no specification gives a place. */
 export interface ClaimNames {
@@ -12,22 +13,26 @@ export interface ClaimNames {
 /** How a principal is read from claims, beyond what all issuers have in common. */
 export interface ClaimMapping {
   readonly roles: readonly ClaimPath[]
+  /** The same for all issuers of an API. */
+  readonly scopes: ScopeHierarchy
 }
 
 /** The mapping of an issuer that says nothing. */
-export const plainMapping: ClaimMapping = Object.freeze({ roles: [] })
+export const plainMapping: ClaimMapping = Object.freeze({ roles: [], scopes: flatHierarchy })
 
 /**
  * Checks where an issuer has its claims.
  * @throws {TypeError} that names the option, what was found and what is allowed
  */
-export function createClaimMapping(names: ClaimNames | undefined): ClaimMapping {
-  if (names === undefined) return plainMapping
+export function createClaimMapping(
+  names: ClaimNames = {},
+  scopes: ScopeHierarchy = flatHierarchy
+): ClaimMapping {
   if (typeof names !== 'object' || names === null || Array.isArray(names))
     throw invalid('claims', names, 'an object such as { roles: "realm_access.roles" }')
   for (const name of Object.keys(names))
     if (name !== 'roles') throw invalid(`claims.${name}`, name, 'roles')
-  return Object.freeze({ roles: pathsOf(names.roles) })
+  return Object.freeze({ roles: pathsOf(names.roles), scopes })
 }
 
 function pathsOf(roles: ClaimNames['roles']): readonly ClaimPath[] {

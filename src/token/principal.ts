@@ -1,6 +1,7 @@
 import { type ClaimMapping, plainMapping } from './claim-mapping.ts'
 import { grantedRoles } from './roles.ts'
 import { grantedScopes } from './scope.ts'
+import { withImplied } from './scope-hierarchy.ts'
 
 /** What a verified access token says of its caller. Frozen, and shared by all requests with that token. */
 export interface Principal {
@@ -10,7 +11,7 @@ export interface Principal {
   readonly subject: string
   /** `client_id`, or `azp` where the issuer sends that; undefined if the token names no client. */
   readonly clientId: string | undefined
-  /** The granted scopes, in the token's order, without repetitions. */
+  /** The granted scopes, in the token's order, without repetitions; then those that they imply. */
   readonly scopes: readonly string[]
   /** The caller's roles, from where the issuer's `claims.roles` option says; none if it says nothing. */
   readonly roles: readonly string[]
@@ -53,7 +54,7 @@ class VerifiedPrincipal implements Principal {
     this.issuer = claims.iss
     this.subject = claims.sub
     this.clientId = textOf(claims['client_id']) ?? textOf(claims['azp'])
-    this.scopes = grantedScopes(claims)
+    this.scopes = withImplied(grantedScopes(claims), mapping.scopes)
     this.audience = Object.freeze(typeof claims.aud === 'string' ? [claims.aud] : [...claims.aud])
     this.expiresAt = claims.exp
     this.#claims = claims
