@@ -32,6 +32,11 @@ export const denialAnswers: Readonly<Record<Denial, (guard: Guard) => Told>> = {
   issuer_not_allowed: () => accessDenied('is not open to the issuer of the access token'),
   client_not_allowed: () => accessDenied('is not open to the client of the access token'),
   insufficient_role: ({ roles }) => accessDenied(`needs the role ${roles.join(' and ')}`),
+  insufficient_authorization_details: (guard) => ({
+    kind: 'insufficient-scope',
+    detail: `This operation needs ${detailsNeeded(guard)}`,
+    challenge: { error: 'insufficient_scope', scope: guard.scope }
+  }),
   caller_not_allowed: () => accessDenied('is not open to this caller')
 }
 
@@ -52,6 +57,13 @@ function scopeNeeded({ scopes, anyScope }: Guard): string {
   const all = scopes.length === 0 ? [] : [`the scope ${scopes.join(' and ')}`]
   const any = anyScope.length === 0 ? [] : [`one of the scopes ${anyScope.join(', ')}`]
   return [...all, ...any].join(' and ')
+}
+
+function detailsNeeded({ authorizationDetails }: Guard): string {
+  const { type = '', actions = [], datatypes = [] } = authorizationDetails ?? {}
+  const rights = [...actions, ...datatypes]
+  const needed = rights.length === 0 ? '' : ` with ${rights.join(' and ')}`
+  return `authorization details of type ${type}${needed}`
 }
 
 function signInNeeded({ acr, maxAge }: Guard): string {

@@ -46,6 +46,8 @@ export interface Latchkey {
   readonly issuers: readonly string[]
   /** The scopes that the guards of all routes name, sorted. */
   scopes(): readonly string[]
+  /** The types of authorization details that the guards of all routes name, sorted (RFC 9396). */
+  authorizationDetailsTypes(): readonly string[]
   /** Whether the keys of every issuer were read and can be used. */
   isReady(): boolean
   /**
@@ -90,17 +92,19 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   })
   const denials = createDenials(options)
   const scopes = new Set<string>()
+  const detailsTypes = new Set<string>()
 
   await app.register(methodNotAllowed)
   app.decorateRequest('principal', null as unknown as Principal)
-  app.decorate('latchkey', createLatchkey(issuers, denials, scopes))
+  app.decorate('latchkey', createLatchkey(issuers, denials, { scopes, detailsTypes }))
   app.addHook('onRoute', (route) => {
     const guard = parseGuard(route.config?.auth) ?? null
     if (guard !== null) refuseUnmappedRoles(guard, issuers)
     for (const scope of [...(guard?.scopes ?? []), ...(guard?.anyScope ?? [])]) scopes.add(scope)
+    if (guard?.authorizationDetails) detailsTypes.add(guard.authorizationDetails.type)
     route.config = { ...route.config, [guardKey]: guard }
   })
-  app.addHook('onRequest', createGuardHook(issuers, denials))
+  app.addHook('onRequest', createGuardHook(issuers, denials, options.publicUrl))
   app.addHook('onClose', async () => {
     await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
   })
@@ -123,11 +127,18 @@ type GuardHook = (
   done: (error?: Error) => void
 ) => void
 
-function createGuardHook(issuers: TrustedIssuers, denials: Denials): GuardHook {
+function createGuardHook(
+  issuers: TrustedIssuers,
+  denials: Denials,
+  publicUrl: SharedOptions['publicUrl']
+): GuardHook {
   const verify = createVerifier(issuers)
   const surroundings = {
     clock: Date.now,
-    clockToleranceOf: (issuer: string) => issuers.get(issuer)?.policy.clockTolerance ?? 0
+    clockToleranceOf: (issuer: string) => issuers.get(issuer)?.policy.clockTolerance ?? 0,
+    isThisApi: (location: string, issuer: string) =>
+      issuers.get(issuer)?.policy.audiences.has(location) === true ||
+      location === (typeof publicUrl === 'function' ? publicUrl() : publicUrl)
   }
 
   const settle = (
@@ -137,7 +148,7 @@ function createGuardHook(issuers: TrustedIssuers, denials: Denials): GuardHook {
   ): void => {
     if (verdict instanceof IssuerUnavailable) return denials.unavailable(request, reply, verdict)
     if (verdict instanceof Refusal) return denials.invalidToken(request, reply, guard, verdict)
-    const denial = judge(guard, verdict, surroundings)
+    const denial = judge(guard, verdict, surroundings, request.params)
     if (denial instanceof Refusal) return denials.invalidToken(request, reply, guard, denial)
     if (denial !== undefined)
       return denials.denied(request, reply, guard, { principal: verdict, denial })
@@ -179,14 +190,21 @@ function hasTokenInQuery({ query }: FastifyRequest): boolean {
   return typeof query === 'object' && query !== null && 'access_token' in query
 }
 
+/** What the guards of all routes name. */
+interface Named {
+  readonly scopes: ReadonlySet<string>
+  readonly detailsTypes: ReadonlySet<string>
+}
+
 function createLatchkey(
   issuers: TrustedIssuers,
   denials: Denials,
-  scopes: ReadonlySet<string>
+  { scopes, detailsTypes }: Named
 ): Latchkey {
   return {
     issuers: Object.freeze([...issuers.keys()]),
     scopes: () => [...scopes].sort(),
+    authorizationDetailsTypes: () => [...detailsTypes].sort(),
     isReady: () => [...issuers.values()].every(({ keySet }) => keySet.isUsable),
     readUserInfo: (request) => readUserInfo(request, issuers, denials)
   }

@@ -66,6 +66,7 @@ const describeOperation: SwaggerTransform = ({ url, route }) => {
       schema.description,
       scopesInWords(guard),
       rolesInWords(guard),
+      detailsInWords(guard),
       signInInWords(guard)
     ]
       .filter(Boolean)
@@ -112,6 +113,15 @@ function rolesInWords(guard: Guard | undefined): string {
   return needed === '' ? '' : `Needs the role ${needed}.`
 }
 
+/** RFC 9396 has no place in OpenAPI. */
+function detailsInWords(guard: Guard | undefined): string {
+  const details = guard?.authorizationDetails
+  if (details === undefined) return ''
+  const rights = [...(details.actions ?? []), ...(details.datatypes ?? [])]
+  const needed = rights.map((right) => `\`${right}\``).join(' and ')
+  return `Needs authorization details of type \`${details.type}\`${needed && ` with ${needed}`}.`
+}
+
 /** RFC 9470 has no place in OpenAPI. */
 function signInInWords(guard: Guard | undefined): string {
   const { acr = [], maxAge } = guard ?? {}
@@ -126,6 +136,7 @@ function signInInWords(guard: Guard | undefined): string {
 function guardProblems(guard: Guard | undefined): ProblemKind[] {
   if (guard === undefined) return []
   const { scope, acr, maxAge, issuers, clients, roles, allow } = guard
+  const needsGrant = scope !== undefined || guard.authorizationDetails !== undefined
   const isSelective = [...issuers, ...clients, ...roles].length > 0 || allow !== undefined
   const needsSignIn = acr.length > 0 || maxAge !== undefined
   return [
@@ -134,7 +145,7 @@ function guardProblems(guard: Guard | undefined): ProblemKind[] {
     'invalid-token',
     ...(needsSignIn ? (['insufficient-user-authentication'] as const) : []),
     'issuer-unavailable',
-    ...(scope === undefined ? [] : (['insufficient-scope'] as const)),
+    ...(needsGrant ? (['insufficient-scope'] as const) : []),
     ...(isSelective ? (['access-denied'] as const) : [])
   ]
 }

@@ -10,6 +10,8 @@ export interface ProtectedResourceOptions {
   readonly issuers: readonly string[]
   /** The scopes that the routes ask for. */
   readonly scopes: () => readonly string[]
+  /** The types of authorization details that the routes ask for (RFC 9396). Default: none. */
+  readonly authorizationDetailsTypes?: (() => readonly string[]) | undefined
   /** The name shown to people, if there is one. */
   readonly name?: string | undefined
 }
@@ -19,13 +21,21 @@ export interface ProtectedResourceOptions {
  */
 export default async function protectedResource(
   app: FastifyInstance,
-  { resource, paths, issuers, scopes, name }: ProtectedResourceOptions
+  {
+    resource,
+    paths,
+    issuers,
+    scopes,
+    authorizationDetailsTypes = () => [],
+    name
+  }: ProtectedResourceOptions
 ): Promise<void> {
   const metadata = () => ({
     resource: resource(),
     ...withValues('authorization_servers', issuers),
     ...withValues('scopes_supported', scopes()),
     bearer_methods_supported: ['header'],
+    ...withValues('authorization_details_types_supported', authorizationDetailsTypes()),
     ...(name !== undefined && { resource_name: name })
   })
 
@@ -50,6 +60,7 @@ const Metadata = Type.Object(
     authorization_servers: Type.Optional(Type.Array(Type.String({ format: 'uri' }))),
     scopes_supported: Type.Optional(Type.Array(Type.String())),
     bearer_methods_supported: Type.Array(Type.Literal('header')),
+    authorization_details_types_supported: Type.Optional(Type.Array(Type.String())),
     resource_name: Type.Optional(Type.String())
   },
   {

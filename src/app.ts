@@ -42,6 +42,7 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
       paths: [...new Set([metadataRoot, metadataPath(publicUrl())])],
       issuers: app.latchkey.issuers,
       scopes: () => app.latchkey.scopes(),
+      authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),
       name: 'Latchkey'
     },
     operations: {

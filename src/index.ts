@@ -19,7 +19,8 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     resource: typeof publicUrl === 'string' ? () => publicUrl : publicUrl,
     paths: [typeof publicUrl === 'string' ? metadataPath(publicUrl) : metadataRoot],
     issuers: app.latchkey.issuers,
-    scopes: () => app.latchkey.scopes()
+    scopes: () => app.latchkey.scopes(),
+    authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes()
   })
 }
 
@@ -39,6 +40,7 @@ export type { KeySetSnapshot, KeySetStore } from './issuer/key-set.ts'
 export type { IssuerOptions } from './issuer/trusted-issuer.ts'
 export type { UserInfoClaims } from './issuer/userinfo.ts'
 export type { Algorithm } from './token/algorithms.ts'
+export type { DetailsDeclaration } from './token/authorization-details.ts'
 export type { ClaimNames } from './token/claim-mapping.ts'
 export type { GuardDeclaration } from './token/guard.ts'
 export type { Principal } from './token/principal.ts'

@@ -10,6 +10,7 @@ export type Denial =
   | 'issuer_not_allowed'
   | 'client_not_allowed'
   | 'insufficient_role'
+  | 'insufficient_authorization_details'
   | 'caller_not_allowed'
 
 /** What a demand may have to know besides the principal. */
@@ -18,6 +19,8 @@ export interface Surroundings {
   readonly clock: () => number
   /** Seconds by which the clock of an issuer may differ from ours. */
   readonly clockToleranceOf: (issuer: string) => number
+  /** Whether a location, as the tokens of an issuer write it, is this API. */
+  readonly isThisApi: (location: string, issuer: string) => boolean
 }
 
 /**
@@ -26,5 +29,7 @@ export interface Surroundings {
  */
 export type Demand = (
   principal: Principal,
-  surroundings: Surroundings
+  surroundings: Surroundings,
+  /** The path parameters of the request. */
+  params: unknown
 ) => Denial | Refusal | undefined

@@ -1,6 +1,7 @@
 import { types } from 'node:util'
+import { type DetailsDeclaration, isDetailsDeclaration } from './authorization-details.ts'
 import type { Demand, Denial, Surroundings } from './demand.ts'
-import type { Principal } from './principal.ts'
+import { deepFreeze, type Principal } from './principal.ts'
 import type { Refusal } from './refusal.ts'
 import { demandsOf, type Requirements } from './requirements.ts'
 import { isScope } from './scope.ts'
@@ -21,6 +22,8 @@ export interface GuardDeclaration {
   readonly clients?: readonly string[] | undefined
   /** Roles or permissions that are all needed, as the issuer's `claims.roles` option finds them. */
   readonly roles?: readonly string[] | undefined
+  /** What one object of the token's `authorization_details` must grant (RFC 9396). */
+  readonly authorizationDetails?: DetailsDeclaration | undefined
   /** Asked last, and at once: false refuses the caller, a throw is an internal error. */
   readonly allow?: ((principal: Principal) => boolean) | undefined
 }
@@ -42,6 +45,8 @@ const allowed = {
   issuers: 'a list of one or more issuers',
   clients: 'a list of one or more client ids',
   roles: 'a list of one or more roles',
+  authorizationDetails:
+    'an object with a type and perhaps lists of actions and datatypes, and the path parameter identifier',
   allow: 'a function of the principal that answers true or false at once'
 } as const satisfies Record<keyof GuardDeclaration, string>
 
@@ -65,15 +70,17 @@ export function parseGuard(declaration: unknown): Guard | undefined {
 
 /**
  * What a guard says of a principal: the first of its demands that is not met, or undefined.
+ * @param params the path parameters of the request
  * @throws whatever the predicate of the route throws
  */
 export function judge(
   { demands }: Guard,
   principal: Principal,
-  surroundings: Surroundings
+  surroundings: Surroundings,
+  params?: unknown
 ): Denial | Refusal | undefined {
   for (const demand of demands) {
-    const denial = demand(principal, surroundings)
+    const denial = demand(principal, surroundings, params)
     if (denial !== undefined) return denial
   }
   return undefined
@@ -93,6 +100,7 @@ function createGuard(declaration: GuardDeclaration): Guard {
     issuers: listOf('issuers', declaration.issuers, isName),
     clients: listOf('clients', declaration.clients, isName),
     roles: listOf('roles', declaration.roles, isName),
+    authorizationDetails: detailsOf(declaration.authorizationDetails),
     allow: predicateOf(declaration.allow)
   }
   return Object.freeze({ ...required, demands: demandsOf(required) })
@@ -118,6 +126,13 @@ function secondsOf(value: unknown): number | undefined {
   if (!Number.isSafeInteger(value) || (value as number) < 0)
     throw invalid('config.auth.maxAge', value, allowed.maxAge)
   return value as number
+}
+
+function detailsOf(value: unknown): DetailsDeclaration | undefined {
+  if (value === undefined) return undefined
+  if (!isDetailsDeclaration(value))
+    throw invalid('config.auth.authorizationDetails', value, allowed.authorizationDetails)
+  return deepFreeze(structuredClone(value))
 }
 
 function predicateOf(value: GuardDeclaration['allow']): Requirements['allow'] {

@@ -1,3 +1,4 @@
+import { type DetailsDeclaration, hasDetails } from './authorization-details.ts'
 import type { Demand } from './demand.ts'
 import type { Principal } from './principal.ts'
 import { isAuthenticated, judgeAuthenticationClaims } from './step-up.ts'
@@ -14,6 +15,7 @@ export interface Requirements {
   readonly clients: readonly string[]
   /** Roles that are all needed. */
   readonly roles: readonly string[]
+  readonly authorizationDetails: DetailsDeclaration | undefined
   readonly allow: ((principal: Principal) => boolean) | undefined
 }
 
@@ -24,7 +26,7 @@ export interface Requirements {
  */
 export function demandsOf(required: Requirements): readonly Demand[] {
   const needsSignIn = required.acr.length > 0 || required.maxAge !== undefined
-  const { issuers, clients, roles, scope, allow } = required
+  const { issuers, clients, roles, scope, authorizationDetails, allow } = required
   return Object.freeze([
     ...(needsSignIn ? [soundAuthentication(required)] : []),
     ...(issuers.length > 0 ? [issuerAmong(issuers)] : []),
@@ -32,6 +34,7 @@ export function demandsOf(required: Requirements): readonly Demand[] {
     ...(roles.length > 0 ? [allRoles(roles)] : []),
     ...(needsSignIn ? [authentication(required)] : []),
     ...(scope === undefined ? [] : [granted(required)]),
+    ...(authorizationDetails === undefined ? [] : [details(authorizationDetails)]),
     ...(allow === undefined ? [] : [allowed(allow)])
   ])
 }
@@ -65,6 +68,11 @@ function authentication(required: Requirements): Demand {
 
 function granted(required: Requirements): Demand {
   return (principal) => (hasScopes(required, principal) ? undefined : 'insufficient_scope')
+}
+
+function details(needed: DetailsDeclaration): Demand {
+  return (...judged) =>
+    hasDetails(needed, ...judged) ? undefined : 'insufficient_authorization_details'
 }
 
 /** Whatever is not exactly true or false is a defect of the predicate: a promise, above all, must not open the door. */

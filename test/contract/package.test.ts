@@ -26,6 +26,9 @@ await app.register(latchkey, issuer.options)
 app.get('/reports', { config: { auth: { scopes: ['reports:read'] } } }, async (request) => listFor(request.principal))
 app.get('/ping', { config: { auth: false } }, async () => 'pong')
 app.get('/either', { config: { auth: { anyScope: ['a', 'b'] } } }, async () => app.latchkey.isReady())
+app.get('/vault', { config: { auth: { acr: ['gold'], maxAge: 300, allow: ({ roles }) => roles.length > 1 } } }, async () => 'x')
+// @ts-expect-error a predicate answers at once
+app.get('/late', { config: { auth: { allow: async () => true } } }, async () => 'x')
 
 // @ts-expect-error an issuer without an audience is not accepted
 await app.register(latchkey, { issuer: 'https://id.example.com' })

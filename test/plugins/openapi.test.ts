@@ -26,6 +26,12 @@ async function describedApp(): Promise<Document> {
   app.get('/hidden', { config: { auth: false }, schema: { hide: true } }, () => ({}))
   const stepUp = { acr: ['gold', 'silver'], maxAge: 300 }
   app.get('/vault', { config: { auth: stepUp }, schema: noteAnswer }, () => ({ text: '' }))
+  const details = { type: 'note', actions: ['read'], datatypes: ['text'] }
+  app.get(
+    '/by-details',
+    { config: { auth: { authorizationDetails: details } }, schema: noteAnswer },
+    () => ({ text: '' })
+  )
   for (const [path, auth] of Object.entries({
     '/by-issuer': { issuers: ['https://id.example.com'] },
     '/by-client': { clients: ['backend'] },
@@ -64,7 +70,9 @@ t.test('an OpenAPI document of the routes', async (t) => {
     t.equal(document.openapi, '3.1.0')
     t.strictSame(
       Object.keys(document.paths),
-      '/open /any-token /vault /by-issuer /by-client /by-role /by-predicate /notes/{id}'.split(' ')
+      '/open /any-token /vault /by-details /by-issuer /by-client /by-role /by-predicate /notes/{id}'.split(
+        ' '
+      )
     )
   })
 
@@ -89,6 +97,13 @@ t.test('an OpenAPI document of the routes', async (t) => {
       description: 'Needs a sign-in of class `gold` or `silver`, at most 300 seconds ago.',
       security: [{ bearer: [] }],
       responses: { 401: { $ref: /or-insufficient-user-authentication$/ } }
+    })
+  })
+
+  t.test('says the authorization details that are needed', async (t) => {
+    t.match(operation(document, '/by-details', 'get'), {
+      description: 'Needs authorization details of type `note` with `read` and `text`.',
+      responses: { 403: { $ref: /\/insufficient-scope$/ } }
     })
   })
 

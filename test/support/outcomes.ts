@@ -54,6 +54,19 @@ export function assertStepUp(
   assertChallenge(t, answer, name, { error, error_description, ...params })
 }
 
+/** 403 insufficient_scope of a route that names no scope, but wants authorization details of a type. */
+export function assertInsufficientDetails(
+  t: Test,
+  answer: Answer,
+  name: string,
+  type: string
+): void {
+  assertProblem(t, answer, 'insufficient-scope', name)
+  const { error, error_description = '', scope } = answer.challenges[0]?.params ?? {}
+  t.strictSame([answer.challenges.length, error, scope], [1, 'insufficient_scope', undefined], name)
+  t.match(error_description, `This operation needs authorization details of type ${type} with `)
+}
+
 /** 403 for a caller that the route does not want, whatever the grant: a challenge without an error code. */
 export function assertAccessDenied(t: Test, answer: Answer, name: string, detail: string): void {
   assertProblem(t, answer, 'access-denied', name)

@@ -12,7 +12,11 @@ const caller = (scope: string, claims: object = {}) =>
     ...claims
   })
 
-const surroundings = { clock: () => 1_800_000_000_000, clockToleranceOf: () => 5 }
+const surroundings = {
+  clock: () => 1_800_000_000_000,
+  clockToleranceOf: () => 5,
+  isThisApi: () => true
+}
 
 /** What the guard of a declaration says of a caller. */
 function verdict(declaration: unknown, principal: ReturnType<typeof caller>) {
@@ -106,6 +110,11 @@ const malformed: [declaration: unknown, name: RegExp][] = [
   [{ clients: [5] }, /^config\.auth\.clients/],
   [{ roles: 'admin' }, /^config\.auth\.roles: found "admin", allowed: a list of one/],
   [{ roles: [] }, /^config\.auth\.roles: found \[\]/],
+  [{ authorizationDetails: 'x' }, /^config\.auth\.authorizationDetails: found "x", allowed: an/],
+  [{ authorizationDetails: {} }, /^config\.auth\.authorizationDetails/],
+  [{ authorizationDetails: { type: '"' } }, /^config\.auth\.authorizationDetails/],
+  [{ authorizationDetails: { type: 'x', actions: [] } }, /^config\.auth\.authorizationDetails/],
+  [{ authorizationDetails: { type: 'x', action: ['a'] } }, /^config\.auth\.authorizationDetails/],
   [{ allow: true }, /^config\.auth\.allow: found true, allowed: a function/],
   [{ allow: async () => true }, /^config\.auth\.allow: found "an async function"/]
 ]
