@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RegisterOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { UpstreamError } from '../src/issuer/bounded-fetch.ts'
 import { IssuerFaultError } from '../src/issuer/issuer-fault.ts'
@@ -235,18 +235,19 @@ async function readUserInfo(
 }
 
 /** What Fastify and the plugin itself read of the options; all else is about issuers. */
-const sharedNames = new Set([
-  'realm',
-  'publicUrl',
-  'keySetStore',
-  'prefix',
-  'logLevel',
-  'logSerializers'
-])
+const sharedOptions: Readonly<Record<keyof SharedOptions | keyof RegisterOptions, true>> = {
+  realm: true,
+  publicUrl: true,
+  keySetStore: true,
+  scopeImplies: true,
+  prefix: true,
+  logLevel: true,
+  logSerializers: true
+}
 
 function issuersOf(options: LatchkeyOptions): readonly IssuerOptions[] {
   const own = Object.entries(options).filter(
-    ([name, value]) => value !== undefined && !sharedNames.has(name)
+    ([name, value]) => value !== undefined && !Object.hasOwn(sharedOptions, name)
   )
   if (!('issuers' in options)) return [Object.fromEntries(own) as unknown as IssuerOptions]
   const [beside] = own.find(([name]) => name !== 'issuers') ?? []

@@ -103,14 +103,16 @@ function createTrustedIssuer(
   return { policy, mapping, keySet, readUserInfo, close }
 }
 
-const optionNames: readonly string[] = [
-  'issuer',
-  'audience',
-  'algorithms',
-  'typ',
-  'clockTolerance',
-  'userinfo'
-] satisfies (keyof IssuerOptions)[]
+const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
+  issuer: true,
+  audience: true,
+  algorithms: true,
+  typ: true,
+  clockTolerance: true,
+  userinfo: true,
+  claims: true
+}
+const optionNames = Object.keys(knownOptions)
 
 /** A name that is mistyped, or of another version, would leave its check out without a word. */
 function checkNames(options: unknown): void {
