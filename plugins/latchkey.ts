@@ -238,6 +238,7 @@ async function readUserInfo(
 const sharedNames = new Set([
   'realm',
   'publicUrl',
+  'scopeImplies',
   'keySetStore',
   'prefix',
   'logLevel',

@@ -108,6 +108,7 @@ const optionNames: readonly string[] = [
   'audience',
   'algorithms',
   'typ',
+  'claims',
   'clockTolerance',
   'userinfo'
 ] satisfies (keyof IssuerOptions)[]
