@@ -91,7 +91,7 @@ void t.test('PRM-5: the metadata lists the types', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(latchkey, { ...issuer.options, publicUrl: here })
-  const metadata = async () => (await app.inject('/.well-known/oauth-protected-resource')).json()
+  const metadata = async () => (await app.inject('/.well-known/oauth-protected-resource/v1')).json()
   app.get('/x', { config: { auth: { authorizationDetails: { type: 'x' } } } }, () => 'x')
   t.strictSame((await metadata()).authorization_details_types_supported, ['x'])
 })
