@@ -4,6 +4,7 @@ import { ProblemError } from '../http/problem.ts'
 import { deepFreeze, type Principal } from '../token/principal.ts'
 import { type BoundedFetch, type BoundedResponse, UpstreamError } from './bounded-fetch.ts'
 import type { KeySet } from './key-set.ts'
+import { retryAfterOf } from './retry-after.ts'
 
 /** The claims of a UserInfo answer (OpenID Connect Core 1.0 section 5.3.2), as the issuer sent them; deeply frozen. */
 export type UserInfoClaims = Readonly<Record<string, unknown>> & { readonly sub: string }
@@ -103,12 +104,12 @@ async function readUserInfo(
   }
 }
 
-function checkStatus({ status, headers }: BoundedResponse): void {
+function checkStatus(response: BoundedResponse): void {
+  const { status } = response
   if (status === 200) return
   if (status === 401) throw new TokenRefusedError()
   if (status === 403) throw new ScopeRefusedError()
-  if (status === 429 || status === 503)
-    throw issuerUnavailable(retryAfterOf(headers['retry-after']))
+  if (status === 429 || status === 503) throw issuerUnavailable(retryAfterOf(response))
   throw badGateway('The issuer did not answer with UserInfo.')
 }
 
@@ -166,12 +167,6 @@ function issuerUnavailable(retryAfterSeconds: number, cause?: unknown): ProblemE
     headers: { 'retry-after': String(retryAfterSeconds) },
     cause
   })
-}
-
-/** The issuer's own wish in seconds, if it is a sane one. */
-function retryAfterOf(field: string | string[] | undefined): number {
-  const seconds = Number(field)
-  return Number.isInteger(seconds) && seconds > 0 && seconds <= 3600 ? seconds : 5
 }
 
 function digestOf(token: string): string {
