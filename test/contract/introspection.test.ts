@@ -185,6 +185,14 @@ t.test('INT-7: an issuer whose metadata names no endpoint is unavailable', async
   t.match(api.log.join(''), /names no introspection_endpoint/)
 })
 
+t.test('INT-7: an issuer that is down from the start is unavailable', async (t) => {
+  const down = { issuer: 'http://127.0.0.1:9', audience: 'api' }
+  const api = await startApi(t, { ...down, tokens: ['opaque'], introspection: client })
+  const answer = await api.ask(opaqueToken)
+  t.equal(answer.status, 503)
+  t.ok(Number(answer.headers.get('retry-after')) > 0)
+})
+
 t.test('INT-11: an introspection answer as JWT is never an access token', async (t) => {
   for (const tokens of [['jwt', 'opaque'], ['opaque']] as const) {
     const { api, issuer, sound, calls } = await startScene(t, { tokens })
@@ -237,6 +245,15 @@ t.test('INT-12: with opaque tokens alone, the JWTs of the issuer are asked about
   t.equal(calls.length, 1)
   answerWith(hostile.json({ active: false }))
   t.equal((await api.ask(await mint())).status, 401, 'a good signature alone does not let in')
+})
+
+t.test('/me forwards an opaque token as it is', async (t) => {
+  const { api, issuer } = await startScene(t)
+  issuer.on('/userinfo', hostile.json({ sub: 'ada', name: 'Ada' }))
+  const answer = await api.ask(opaqueToken, '/me')
+  t.equal(answer.status, 200)
+  t.match(answer.json, { sub: 'ada', name: 'Ada' })
+  t.match(issuer.requests('/userinfo'), [{ headers: { authorization: `Bearer ${opaqueToken}` } }])
 })
 
 t.test('nothing is asked about where opaque tokens are not accepted', async (t) => {

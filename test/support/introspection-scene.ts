@@ -31,8 +31,7 @@ export async function startScene(t: Test, options: Partial<IssuerOptions> = {}) 
   t.teardown(() => issuer.close())
   issuer.impersonate(sound)
   const introspection_endpoint = `${issuer.issuer}/introspect`
-  const { userinfo_endpoint: _, ...metadata } = sound.discovery
-  const discovery = JSON.stringify({ ...metadata, introspection_endpoint })
+  const discovery = JSON.stringify({ ...sound.discovery, introspection_endpoint })
   const document: unknown = JSON.parse(discovery.replaceAll(sound.issuer, issuer.issuer))
   issuer.on('/.well-known/openid-configuration', hostile.json(document))
   const calls: Introspection[] = []
