@@ -19,7 +19,8 @@ const IntrospectionSettings = Type.Object(
     ),
     cacheSeconds: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 3600, description: 'seconds, from 0 to 3600' })
-    )
+    ),
+    signedAnswers: Type.Optional(Type.Boolean({ description: 'true or false' }))
   },
   { additionalProperties: false, description: 'an object with clientId and its credentials' }
 )

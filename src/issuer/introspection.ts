@@ -5,6 +5,7 @@ import { parseJsonObject } from './discovery.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
 import type { KeySet } from './key-set.ts'
 import { retryAfterOf } from './retry-after.ts'
+import { signedAnswerType } from './signed-introspection.ts'
 
 /** What an issuer says of an active token (RFC 7662 section 2.2), unchecked. */
 export type IntrospectedClaims = Readonly<Record<string, unknown>>
@@ -33,8 +34,11 @@ export interface IntrospectionContext {
   readonly keySet: KeySet
   readonly fetch: BoundedFetch
   readonly authenticate: ClientAuthentication
+  /** Verifies signed answers (RFC 9701), which are then the only ones accepted; undefined for plain ones. */
+  readonly verify: ((answer: string) => Promise<Readonly<Record<string, unknown>>>) | undefined
 }
 
+const plainAnswerType = 'application/json'
 const maxAnswerBytes = 256 * 1024
 /** Milliseconds for which a request waits for the issuer's metadata: with the call itself less than 10 s. */
 const metadataPatience = 4500
@@ -50,7 +54,7 @@ export function createIntrospection(context: IntrospectionContext): Introspect {
     const endpoint = await endpointOf(context)
     const response = await ask(endpoint, token, context)
     try {
-      const { active, ...claims } = parseAnswer(response)
+      const { active, ...claims } = await readAnswer(response, context)
       return active === true ? claims : undefined
     } catch (cause) {
       if (!(cause instanceof IssuerFaultError)) throw cause
@@ -76,7 +80,7 @@ async function endpointOf({ issuer, keySet }: IntrospectionContext): Promise<str
 async function ask(
   endpoint: string,
   token: string,
-  { issuer, fetch, authenticate }: IntrospectionContext
+  { issuer, fetch, authenticate, verify }: IntrospectionContext
 ): Promise<BoundedResponse> {
   const { headers, form } = await authenticate()
   try {
@@ -84,7 +88,7 @@ async function ask(
       method: 'POST',
       headers: {
         ...headers,
-        accept: 'application/json',
+        accept: verify === undefined ? plainAnswerType : signedAnswerType,
         'content-type': 'application/x-www-form-urlencoded'
       },
       body: new URLSearchParams({ token, token_type_hint: 'access_token', ...form }).toString(),
@@ -97,12 +101,17 @@ async function ask(
 }
 
 /** Any status but 200 says nothing of the token: 400, 401 and 403 are about this API as a client. */
-function parseAnswer(response: BoundedResponse): Readonly<Record<string, unknown>> {
+async function readAnswer(
+  response: BoundedResponse,
+  { verify }: IntrospectionContext
+): Promise<Readonly<Record<string, unknown>>> {
   const what = 'the introspection answer'
-  const answer = parseJsonObject(response, what)
-  const type = String(response.headers['content-type'] ?? '')
-  if (!/^application\/json *(;|$)/i.test(type)) {
-    throw new IssuerFaultError(what, 'is not application/json')
+  const { status, headers, body } = response
+  if (status !== 200) throw new IssuerFaultError(what, `answered with status ${status}`)
+  const [type = ''] = String(headers['content-type'] ?? '').split(';')
+  const wanted = verify === undefined ? plainAnswerType : signedAnswerType
+  if (type.trim().toLowerCase() !== wanted) {
+    throw new IssuerFaultError(what, `is not ${wanted}`)
   }
-  return answer
+  return verify === undefined ? parseJsonObject(response, what) : verify(body.toString('latin1'))
 }

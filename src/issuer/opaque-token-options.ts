@@ -10,11 +10,14 @@ import {
 import { createIntrospection } from './introspection.ts'
 import type { KeySet } from './key-set.ts'
 import { check, wrongOption } from './option-check.ts'
+import { verifySignedAnswer } from './signed-introspection.ts'
 
 /** How the issuer is asked about tokens (RFC 7662): as which client, and how often. */
 export interface IntrospectionOptions extends ClientOptions {
   /** Seconds for which an active answer is used again, 0 to 3600; never past the token's `exp`. Default 30. */
   readonly cacheSeconds?: number | undefined
+  /** Whether answers must be signed by the issuer's keys (RFC 9701); plain ones are then refused. Default false. */
+  readonly signedAnswers?: boolean | undefined
 }
 
 const tokenKinds = ['jwt', 'opaque'] as const
@@ -32,6 +35,8 @@ export interface TokenKindOptions {
 export interface OpaqueTokenSettings {
   readonly authenticate: ClientAuthentication
   readonly cacheSeconds: number
+  readonly signedAnswers: boolean
+  readonly clientId: string
 }
 
 export interface OpaqueTokenDependencies {
@@ -61,12 +66,15 @@ export function readOpaqueTokenOptions(
   const allowed = 'an object with clientId and its credentials, since tokens has "opaque"'
   const isObject = typeof introspection === 'object' && introspection !== null
   check(isObject, `introspection of ${issuer}`, undefined, allowed)
-  const { cacheSeconds = 30 } = introspection
+  const { cacheSeconds = 30, signedAnswers = false, clientId } = introspection
   const isTime = Number.isFinite(cacheSeconds) && cacheSeconds >= 0 && cacheSeconds <= 3600
   const name = `introspection.cacheSeconds of ${issuer}`
   check(isTime, name, cacheSeconds, '0 to 3600 seconds')
+  const isSwitch = typeof signedAnswers === 'boolean'
+  check(isSwitch, `introspection.signedAnswers of ${issuer}`, signedAnswers, 'true or false')
   const context = { issuer, setting: 'introspection', readFile, clock }
-  return { cacheSeconds, authenticate: createClientAuthentication(introspection, context) }
+  const authenticate = createClientAuthentication(introspection, context)
+  return { authenticate, cacheSeconds, signedAnswers, clientId }
 }
 
 /** Tokens say nothing of their issuer, and asking several issuers would show each the tokens of the others. */
@@ -79,12 +87,20 @@ export function refuseSecondIssuerOfOpaqueTokens(issuers: readonly TokenKindOpti
 
 /** Makes the judge of an issuer's opaque tokens; nothing is fetched. */
 export function createOpaqueTokenJudge(
-  { authenticate, cacheSeconds }: OpaqueTokenSettings,
+  { authenticate, cacheSeconds, signedAnswers, clientId }: OpaqueTokenSettings,
   fetch: ClosableFetch,
   keySet: KeySet,
   context: Pick<OpaqueTokensOptions, 'policy' | 'observer' | 'clock'>
 ): Verifier {
-  const { issuer } = context.policy
-  const introspect = createIntrospection({ issuer, keySet, fetch, authenticate })
+  const { policy, clock = Date.now } = context
+  const verify = async (answer: string) =>
+    verifySignedAnswer(answer, { policy, keySet, clientId, clock })
+  const introspect = createIntrospection({
+    issuer: policy.issuer,
+    keySet,
+    fetch,
+    authenticate,
+    verify: signedAnswers ? verify : undefined
+  })
   return createOpaqueTokens({ ...context, introspect, cacheSeconds })
 }

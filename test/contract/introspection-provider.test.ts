@@ -60,3 +60,11 @@ t.test(
     t.match(api.log.join(''), /answered with status 401/)
   }
 )
+
+t.test('INT-10: oidc-provider signs its answer, and is believed for that', async (t) => {
+  const { issuer, audience, secretClient, mint } = await startIntrospectingProvider(t)
+  const introspection = { ...secretClient, signedAnswers: true }
+  const api = await startApi(t, { issuer, audience, tokens: ['opaque'], introspection })
+  t.match(await api.ask((await mint()).token), { status: 200, json: { sub: 'ada' } })
+  t.match(await api.ask('made-up'), { status: 401 })
+})

@@ -98,6 +98,7 @@ function settings(publicJwk: object): object {
     features: {
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: () => true },
+      jwtIntrospection: { enabled: true },
       resourceIndicators: { enabled: true }
     }
   }

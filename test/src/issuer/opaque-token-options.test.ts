@@ -82,6 +82,11 @@ const bad: [string, unknown, RegExp][] = [
     'a time that is none',
     introspection({ clientSecret: secret, cacheSeconds: -1 }, 'api'),
     /^introspection.cacheSeconds of .*found -1, allowed: 0 to 3600 seconds/
+  ],
+  [
+    'a switch that is none',
+    introspection({ clientSecret: secret, signedAnswers: 'yes' }, 'api'),
+    /^introspection.signedAnswers of .*found "yes", allowed: true or false/
   ]
 ]
 

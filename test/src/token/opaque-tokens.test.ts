@@ -59,6 +59,7 @@ void t.test('INT-5: a revoked token is refused once its answer is used up', asyn
   t.equal(subjectOf(await kept), 'ada')
   scene.now = start + 30
   t.equal(await judge('token'), refusals.inactive)
+  t.equal(judge('token'), refusals.inactive)
   t.equal(asked.length, 2)
 })
 
