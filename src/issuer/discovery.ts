@@ -72,8 +72,9 @@ export function parseJsonObject(
   let value: unknown
   try {
     value = JSON.parse(body.toString('utf8'))
-  } catch (cause) {
-    throw new IssuerFaultError(what, 'is not JSON', { cause })
+  } catch {
+    // without its cause, which goes to the log: a syntax error quotes the text, and that may be about a person
+    throw new IssuerFaultError(what, 'is not JSON')
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new IssuerFaultError(what, 'is not a JSON object')

@@ -5,6 +5,7 @@ import { parseJsonObject } from './discovery.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
 import type { KeySet } from './key-set.ts'
 import { retryAfterOf } from './retry-after.ts'
+import { isDeeper, maxDepth } from './nesting.ts'
 import { signedAnswerType } from './signed-introspection.ts'
 
 /** What an issuer says of an active token (RFC 7662 section 2.2), unchecked. */
@@ -22,7 +23,7 @@ export class IntrospectionFailedError extends Error {
   override readonly name = 'IntrospectionFailedError'
   readonly retryAfterSeconds: number
 
-  constructor(issuer: string, retryAfterSeconds: number, cause?: unknown) {
+  constructor(issuer: string, retryAfterSeconds: number, cause: unknown) {
     super(`${issuer} could not be asked about a token`, { cause })
     this.retryAfterSeconds = retryAfterSeconds
   }
@@ -71,7 +72,10 @@ async function endpointOf({ issuer, keySet }: IntrospectionContext): Promise<str
     ])
   }
   const { metadata, retryAfterSeconds } = keySet
-  if (metadata === undefined) throw new IntrospectionFailedError(issuer, retryAfterSeconds)
+  if (metadata === undefined) {
+    const cause = new IssuerFaultError(issuer, 'its metadata could not be read yet')
+    throw new IntrospectionFailedError(issuer, retryAfterSeconds, cause)
+  }
   if (metadata.introspection_endpoint !== undefined) return metadata.introspection_endpoint
   const cause = new IssuerFaultError(issuer, 'its metadata names no introspection_endpoint')
   throw new IntrospectionFailedError(issuer, usualRetry, cause)
@@ -113,5 +117,8 @@ async function readAnswer(
   if (type.trim().toLowerCase() !== wanted) {
     throw new IssuerFaultError(what, `is not ${wanted}`)
   }
-  return verify === undefined ? parseJsonObject(response, what) : verify(body.toString('latin1'))
+  const answer =
+    verify === undefined ? parseJsonObject(response, what) : await verify(body.toString('latin1'))
+  if (isDeeper(answer, maxDepth)) throw new IssuerFaultError(what, 'is nested too deep')
+  return answer
 }

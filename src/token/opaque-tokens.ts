@@ -69,11 +69,12 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
       const verdict = judgeAnswer(claims, policy, cacheSeconds, clock() / 1000)
       keep(name, verdict)
       return verdict
-    } catch (cause) {
-      if (!(cause instanceof IntrospectionFailedError)) throw cause
+    } catch (failure) {
+      if (!(failure instanceof IntrospectionFailedError)) throw failure
       const { issuer } = policy
+      const { cause, retryAfterSeconds } = failure
       observer.issuerTrouble({ issuer, doing: 'introspecting an access token', cause })
-      return new IssuerUnavailable(issuer, cause.retryAfterSeconds)
+      return new IssuerUnavailable(issuer, retryAfterSeconds)
     }
   }
 

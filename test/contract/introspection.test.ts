@@ -7,6 +7,10 @@ import { startApi } from '../support/api.ts'
 import * as hostile from '../support/hostile-issuer.ts'
 import { client, opaqueToken, startScene } from '../support/introspection-scene.ts'
 
+function nested(levels: number): unknown {
+  return levels === 0 ? {} : { act: nested(levels - 1) }
+}
+
 const now = (): number => Math.floor(Date.now() / 1000)
 
 t.test(
@@ -156,6 +160,7 @@ t.test(
       ['answers with half of JSON', hostile.badJson, '5'],
       ['answers with a list', hostile.json([active]), '5'],
       ['answers as plain text', hostile.json(active, { 'Content-Type': 'text/plain' }), '5'],
+      ['answers nested JSON', hostile.json({ ...active, act: nested(33) }), '5'],
       ['answers without end', hostile.huge(1_000_000), '5'],
       ['never answers', hostile.hang, '5']
     ]
@@ -272,8 +277,13 @@ t.test('the log holds neither token nor secret, in good times and bad', async (t
   t.equal((await api.ask(`${token}2`)).status, 503)
   answerWith(hostile.json({ active: false }))
   t.equal((await api.ask(`${token}3`)).status, 401)
+  answerWith((_request, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end('Lovelace')
+  })
+  t.equal((await api.ask(`${token}4`)).status, 503)
   const log = api.log.join('')
   t.notMatch(log, token)
   t.notMatch(log, client.clientSecret)
+  t.notMatch(log, 'Lovelace', 'nor what a broken answer says')
   for (const { headers } of calls) t.notMatch(log, headers.authorization?.slice('Basic '.length))
 })

@@ -125,10 +125,10 @@ void t.test('INT-6: a hundred requests with one token make one call', async (t) 
 
 void t.test('INT-6, INT-7: a failure is not kept, and not the fault of the token', async (t) => {
   const { scene, judge, asked, troubles } = createJudge()
-  scene.answer = new IntrospectionFailedError(issuer, 17)
+  scene.answer = new IntrospectionFailedError(issuer, 17, 'the cause')
   const verdict = await judge('token')
   t.ok(verdict instanceof IssuerUnavailable && verdict.retryAfterSeconds === 17)
-  t.strictSame(troubles, [scene.answer])
+  t.strictSame(troubles, ['the cause'])
   scene.answer = active
   t.equal(subjectOf(await judge('token')), 'ada')
   t.equal(asked.length, 2)
@@ -141,7 +141,7 @@ void t.test(
   async (t) => {
     const { scene, judge } = createJudge()
     await judge('token')
-    scene.answer = new IntrospectionFailedError(issuer, 5)
+    scene.answer = new IntrospectionFailedError(issuer, 5, 'the cause')
     scene.now = start + 29
     t.equal(subjectOf(await judge('token')), 'ada')
     scene.now = start + 31
