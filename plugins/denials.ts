@@ -7,8 +7,8 @@ import type { Denial } from '../src/token/demand.ts'
 import type { Guard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { type Refusal, refusals } from '../src/token/refusal.ts'
-import type { IssuerUnavailable } from '../src/token/verifier.ts'
 import { denialAnswers, type Told } from './denial-answers.ts'
+import type { IssuerUnavailable } from '../src/token/verdict.ts'
 
 /** What the plugin was told about the API itself. */
 export interface DenialOptions {
@@ -81,7 +81,7 @@ export function createDenials(options: DenialOptions): Denials {
     },
     unavailable(request, reply, { issuer, retryAfterSeconds }) {
       request.log.warn({ issuer, reason: 'issuer_unavailable' }, 'access token can not be judged')
-      const detail = 'The keys of the issuer can not be read; try again later.'
+      const detail = 'The issuer can not be asked about the access token; try again later.'
       reply.header('retry-after', String(retryAfterSeconds))
       sendProblem(
         request,

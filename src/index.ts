@@ -37,6 +37,7 @@ export default plugin
 export type { Latchkey, LatchkeyOptions } from '../plugins/latchkey.ts'
 export { ProblemError, type ProblemKind } from './http/problem.ts'
 export type { KeySetSnapshot, KeySetStore } from './issuer/key-set.ts'
+export type { IntrospectionOptions } from './issuer/opaque-token-options.ts'
 export type { IssuerOptions } from './issuer/trusted-issuer.ts'
 export type { UserInfoClaims } from './issuer/userinfo.ts'
 export type { Algorithm } from './token/algorithms.ts'

@@ -128,8 +128,13 @@ function nameOf(pointer: string, variables: GivenSettings['variables']): string 
 function describeFound(pointer: string, value: unknown): string {
   if (value === undefined) return 'nothing'
   if (pointer === '/databaseUrl') return describeSecret(value)
-  const shown = JSON.stringify(value).replace(/\/\/[^/]*@/, '//***@')
+  if (pointer.endsWith('/clientSecret')) return 'a value that is not shown'
+  const shown = JSON.stringify(value, withoutSecrets).replace(/\/\/[^/]*@/, '//***@')
   return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown
+}
+
+function withoutSecrets(name: string, value: unknown): unknown {
+  return name === 'clientSecret' ? '***' : value
 }
 
 function describeSecret(value: unknown): string {

@@ -9,6 +9,23 @@ import { isClaimPath } from '../token/roles.ts'
 const audience = text('a name without white space', (value) => /^\S+$/.test(value))
 
 const claim = text('a claim such as realm_access.roles', isClaimPath)
+/** How an issuer is asked about opaque tokens; what contradicts what is judged by the plugin. */
+const IntrospectionSettings = Type.Object(
+  {
+    clientId: text('the client id of this API', (value) => value !== ''),
+    clientSecret: Type.Optional(text('the secret of the client', (value) => value !== '')),
+    clientSecretFile: Type.Optional(text('the path of a file', (value) => value !== '')),
+    privateKeyFile: Type.Optional(text('the path of a file', (value) => value !== '')),
+    authMethod: Type.Optional(
+      oneOf(['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
+    ),
+    cacheSeconds: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 3600, description: 'seconds, from 0 to 3600' })
+    ),
+    signedAnswers: Type.Optional(Type.Boolean({ description: 'true or false' }))
+  },
+  { additionalProperties: false, description: 'an object with clientId and its credentials' }
+)
 
 /** What is trusted of one issuer. The plugin's options have the same names. */
 const IssuerSettings = Type.Object(
@@ -32,6 +49,13 @@ const IssuerSettings = Type.Object(
         { minItems: 1, description: 'a list of token types such as at+jwt' }
       )
     ),
+    tokens: Type.Optional(
+      Type.Array(oneOf(['jwt', 'opaque']), {
+        minItems: 1,
+        description: 'a list of jwt, opaque or both'
+      })
+    ),
+    introspection: Type.Optional(IntrospectionSettings),
     userinfo: Type.Optional(oneOf(['forward', 'off'])),
     claims: Type.Optional(
       Type.Object(

@@ -21,9 +21,9 @@ declare module 'oidc-provider/lib/provider.js' {
   interface ResourceServerInfo {
     readonly audience: string
     readonly scope: string
-    readonly accessTokenFormat: 'jwt'
+    readonly accessTokenFormat: 'jwt' | 'opaque'
     readonly accessTokenTTL: number
-    readonly jwt: { readonly sign: { readonly alg: string } }
+    readonly jwt?: { readonly sign: { readonly alg: string } }
   }
 
   interface AccessToken {
@@ -32,6 +32,7 @@ declare module 'oidc-provider/lib/provider.js' {
     readonly expiration: number
     readonly tokenType: string
     save(): Promise<string>
+    destroy(): Promise<void>
   }
 
   interface Interaction {
@@ -64,7 +65,10 @@ declare module 'oidc-provider/lib/provider.js' {
 
   class Provider {
     constructor(issuer: string, configuration: object)
-    readonly Client: { readonly prototype: Client }
+    readonly Client: {
+      readonly prototype: Client
+      find(clientId: string): Promise<Client | undefined>
+    }
     readonly Grant: new (owner: { accountId: string | undefined; clientId: string }) => Grant
     readonly AccessToken: new (source: {
       accountId: string

@@ -13,6 +13,9 @@ export interface BoundedResponse {
 /** What one request may send and how much it may read. */
 export interface BoundedRequest {
   readonly headers?: Readonly<Record<string, string>>
+  /** Default GET. */
+  readonly method?: 'GET' | 'POST'
+  readonly body?: string
   /** Most octets of the body that are read. */
   readonly maxBytes: number
 }
@@ -53,8 +56,8 @@ export class UpstreamError extends Error {
 }
 
 /**
- * Makes the one way in which anything of an issuer is read: GET, bounded in time and size, no redirects, and only from
- * where this issuer may send us: https, or http where the issuer itself is on loopback; no local address that is not
+ * Makes the one way in which anything of an issuer is read: GET or POST, bounded in time and size, no redirects, and only
+ * from where this issuer may send us: https, or http where the issuer itself is on loopback; no local address that is not
  * the issuer's own host (RFC 8725bis section 3.10).
  */
 export function createBoundedFetch(
@@ -66,7 +69,7 @@ export function createBoundedFetch(
   const ownHost = createAgent(lookup, ca)
   const publicOnly = createAgent(refuseLocal(lookup), ca)
 
-  const fetch: BoundedFetch = async (url, { headers, maxBytes }) => {
+  const fetch: BoundedFetch = async (url, { method = 'GET', headers, body, maxBytes }) => {
     if (!isAllowedUrl(url, home)) throw new UpstreamError('forbidden_url', url)
     const { host, hostname, origin, pathname, search } = new URL(url)
     const agent = host === home.host || isLoopbackHost(home.hostname) ? ownHost : publicOnly
@@ -78,8 +81,9 @@ export function createBoundedFetch(
       const response = await agent.request({
         origin,
         path,
-        method: 'GET',
+        method,
         headers: headers ?? {},
+        body: body ?? null,
         signal
       })
       return await readWhole(response, maxBytes, url)

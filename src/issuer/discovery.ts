@@ -6,6 +6,7 @@ export interface IssuerMetadata {
   readonly issuer: string
   readonly jwks_uri: string
   readonly userinfo_endpoint: string | undefined
+  readonly introspection_endpoint: string | undefined
 }
 
 /** Most octets of a discovery document or key set. */
@@ -44,6 +45,7 @@ export function parseMetadata(
 ): IssuerMetadata {
   const { issuer: named, jwks_uri } = document
   const userinfo_endpoint = document['userinfo_endpoint'] ?? undefined
+  const introspection_endpoint = document['introspection_endpoint'] ?? undefined
   if (named !== issuer) {
     // for the log, where a name without end would be repeated at every attempt
     const other = typeof named === 'string' ? JSON.stringify(named.slice(0, 200)) : 'without a name'
@@ -55,7 +57,10 @@ export function parseMetadata(
   if (userinfo_endpoint !== undefined && !isAllowedUrl(userinfo_endpoint, home)) {
     throw new IssuerFaultError(issuer, 'its userinfo_endpoint is not allowed')
   }
-  return { issuer, jwks_uri, userinfo_endpoint }
+  if (introspection_endpoint !== undefined && !isAllowedUrl(introspection_endpoint, home)) {
+    throw new IssuerFaultError(issuer, 'its introspection_endpoint is not allowed')
+  }
+  return { issuer, jwks_uri, userinfo_endpoint, introspection_endpoint }
 }
 
 /** The body of a 200 answer, if it is a JSON object. @throws {IssuerFaultError} */
@@ -67,8 +72,9 @@ export function parseJsonObject(
   let value: unknown
   try {
     value = JSON.parse(body.toString('utf8'))
-  } catch (cause) {
-    throw new IssuerFaultError(what, 'is not JSON', { cause })
+  } catch {
+    // without its cause, which goes to the log: a syntax error quotes the text, and that may be about a person
+    throw new IssuerFaultError(what, 'is not JSON')
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new IssuerFaultError(what, 'is not a JSON object')

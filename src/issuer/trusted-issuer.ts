@@ -4,10 +4,20 @@ import { type ClaimMapping, type ClaimNames, createClaimMapping } from '../token
 import type { ScopeHierarchy } from '../token/scope-hierarchy.ts'
 import type { TokenPolicy } from '../token/policy.ts'
 import { normalizedType } from '../token/token-type.ts'
+import type { Verifier } from '../token/verdict.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
 import { isIdentifierUrl } from './identifier-url.ts'
 import { KeySet, type KeySetStore } from './key-set.ts'
 import { createKeySource } from './key-source.ts'
+import {
+  createOpaqueTokenJudge,
+  type IntrospectionOptions,
+  type OpaqueTokenSettings,
+  readOpaqueTokenOptions,
+  refuseSecondIssuerOfOpaqueTokens,
+  type TokenKind
+} from './opaque-token-options.ts'
+import { check } from './option-check.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
 import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
 
@@ -27,6 +37,13 @@ export interface IssuerOptions {
   readonly userinfo?: 'forward' | 'off' | undefined
   /** Where this issuer puts what has no standard claim. */
   readonly claims?: ClaimNames | undefined
+  /**
+   * Kinds of its access tokens. Default `jwt`, verified here. `opaque` ones are introspected; with `opaque` alone, its
+   * JWTs are introspected too. One issuer of an API may have opaque tokens, since they say nothing of their issuer.
+   */
+  readonly tokens?: readonly TokenKind[] | undefined
+  /** Needed for `opaque` tokens, and for nothing else. */
+  readonly introspection?: IntrospectionOptions | undefined
 }
 
 /** What all issuers of one API share. */
@@ -39,6 +56,8 @@ export interface TrustDependencies {
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
   readonly fetch?: BoundedFetchOptions | undefined
+  /** Reads the files that options name. Default: Node's. @throws if it can not */
+  readonly readFile?: ((path: string) => string) | undefined
 }
 
 /** An issuer whose tokens are accepted: what they must look like, how they are read, its keys, and its UserInfo. */
@@ -48,6 +67,10 @@ export interface TrustedIssuer {
   readonly keySet: KeySet
   /** undefined if UserInfo is off for this issuer. */
   readonly readUserInfo: UserInfoReader | undefined
+  /** Whether its JWTs are verified here, and not by asking. */
+  readonly verifiesJwts: boolean
+  /** Judges tokens by asking the issuer; undefined if it is never asked. */
+  readonly opaqueTokens: Verifier | undefined
   /** Stops asking the issuer and ends the connections to it. */
   close(): Promise<void>
 }
@@ -70,14 +93,17 @@ export function createTrustedIssuers(
     checkNames(options)
     const policy = createPolicy(options)
     if (trusted.has(policy.issuer)) throw new TypeError(`issuers: ${policy.issuer} is listed twice`)
-    trusted.set(policy.issuer, createTrustedIssuer(policy, options, dependencies))
+    const opaque = readOpaqueTokenOptions(options, dependencies)
+    trusted.set(policy.issuer, createTrustedIssuer(policy, options, opaque, dependencies))
   }
+  refuseSecondIssuerOfOpaqueTokens(issuers)
   return trusted
 }
 
 function createTrustedIssuer(
   policy: TokenPolicy,
-  { userinfo = 'forward', claims }: IssuerOptions,
+  { userinfo = 'forward', tokens, claims }: IssuerOptions,
+  opaque: OpaqueTokenSettings | undefined,
   {
     prepare,
     scopes,
@@ -89,18 +115,35 @@ function createTrustedIssuer(
 ): TrustedIssuer {
   const { issuer } = policy
   const mapping = createClaimMapping(claims, scopes)
+  // connections of their own, so that keys never wait behind an endpoint that hangs
   const fetchKeys = createBoundedFetch(issuer, fetchOptions)
-  // with connections of its own, so that keys never wait behind a UserInfo endpoint that hangs
   const fetchUserInfo = createBoundedFetch(issuer, fetchOptions)
+  const fetchIntrospection = createBoundedFetch(issuer, fetchOptions)
   const source = createKeySource(issuer, fetchKeys, observer)
   const keySet = new KeySet({ issuer, source, prepare, observer, store, clock })
-  const readUserInfo =
-    userinfo === 'off' ? undefined : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock })
   const close = async (): Promise<void> => {
     keySet.close()
-    await Promise.all([fetchKeys.close(), fetchUserInfo.close()])
+    await Promise.all([fetchKeys.close(), fetchUserInfo.close(), fetchIntrospection.close()])
   }
-  return { policy, mapping, keySet, readUserInfo, close }
+  return {
+    policy,
+    mapping,
+    keySet,
+    readUserInfo:
+      userinfo === 'off'
+        ? undefined
+        : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock }),
+    verifiesJwts: tokens?.includes('jwt') ?? true,
+    opaqueTokens:
+      opaque &&
+      createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, {
+        policy,
+        mapping,
+        observer,
+        clock
+      }),
+    close
+  }
 }
 
 const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
@@ -110,7 +153,9 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   typ: true,
   clockTolerance: true,
   userinfo: true,
-  claims: true
+  claims: true,
+  tokens: true,
+  introspection: true
 }
 const optionNames = Object.keys(knownOptions)
 
@@ -160,14 +205,4 @@ function checkTexts(name: string, values: unknown, allowed?: readonly string[]):
   const fits = (value: unknown) =>
     typeof value === 'string' && value !== '' && (allowed?.includes(value) ?? true)
   check(isList && values.every(fits), name, values, expected)
-}
-
-function check(
-  condition: boolean,
-  name: string,
-  found: unknown,
-  allowed: string
-): asserts condition {
-  if (!condition)
-    throw new TypeError(`${name}: found ${JSON.stringify(found)}, allowed: ${allowed}`)
 }

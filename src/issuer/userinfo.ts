@@ -4,6 +4,8 @@ import { ProblemError } from '../http/problem.ts'
 import { deepFreeze, type Principal } from '../token/principal.ts'
 import { type BoundedFetch, type BoundedResponse, UpstreamError } from './bounded-fetch.ts'
 import type { KeySet } from './key-set.ts'
+import { isDeeper, maxDepth } from './nesting.ts'
+import { retryAfterOf } from './retry-after.ts'
 
 /** The claims of a UserInfo answer (OpenID Connect Core 1.0 section 5.3.2), as the issuer sent them; deeply frozen. */
 export type UserInfoClaims = Readonly<Record<string, unknown>> & { readonly sub: string }
@@ -35,8 +37,6 @@ export interface UserInfoOptions {
 }
 
 const maxUserInfoBytes = 256 * 1024
-/** Levels of nesting; claims such as `address` have two (OpenID Connect Core 1.0 section 5.1.1). */
-const maxDepth = 32
 /** Milliseconds for which an answer may be used again for the same token. */
 const lifetime = 10_000
 const maxAnswers = 500
@@ -103,12 +103,12 @@ async function readUserInfo(
   }
 }
 
-function checkStatus({ status, headers }: BoundedResponse): void {
+function checkStatus(response: BoundedResponse): void {
+  const { status } = response
   if (status === 200) return
   if (status === 401) throw new TokenRefusedError()
   if (status === 403) throw new ScopeRefusedError()
-  if (status === 429 || status === 503)
-    throw issuerUnavailable(retryAfterOf(headers['retry-after']))
+  if (status === 429 || status === 503) throw issuerUnavailable(retryAfterOf(response))
   throw badGateway('The issuer did not answer with UserInfo.')
 }
 
@@ -125,12 +125,6 @@ function parseUserInfo({ headers, body }: BoundedResponse, subject: string): Use
   const { sub } = claims as Record<string, unknown>
   if (sub !== subject) throw badGateway('The issuer answered about another subject.')
   return deepFreeze(claims as UserInfoClaims)
-}
-
-/** Whether a value is nested in more levels than that: writing it as JSON again would exhaust the stack. */
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1))
 }
 
 function parseJson(body: Buffer): unknown {
@@ -166,12 +160,6 @@ function issuerUnavailable(retryAfterSeconds: number, cause?: unknown): ProblemE
     headers: { 'retry-after': String(retryAfterSeconds) },
     cause
   })
-}
-
-/** The issuer's own wish in seconds, if it is a sane one. */
-function retryAfterOf(field: string | string[] | undefined): number {
-  const seconds = Number(field)
-  return Number.isInteger(seconds) && seconds > 0 && seconds <= 3600 ? seconds : 5
 }
 
 function digestOf(token: string): string {

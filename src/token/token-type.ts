@@ -18,6 +18,9 @@ const foreignClaims = [
 /** Keycloak names the kind of its tokens in a claim; its access tokens say `Bearer`. */
 const foreignPayloadTypes: ReadonlySet<unknown> = new Set(['ID', 'Refresh', 'Offline', 'Logout'])
 
+/** Cognito's word in JWTs, and that of Ory Hydra in introspection answers. */
+const accessTokenUses: ReadonlySet<unknown> = new Set(['access', 'access_token'])
+
 /**
  * Whether claims mark another kind of JWT than an access token (RFC 8725 sections 3.11 and 3.12). The type header
  * tells little, since many issuers send `JWT` for everything and sign everything with one key.
@@ -25,7 +28,8 @@ const foreignPayloadTypes: ReadonlySet<unknown> = new Set(['ID', 'Refresh', 'Off
 export function isOtherKind(claims: Readonly<Record<string, unknown>>): boolean {
   for (const name of foreignClaims) if (claims[name] !== undefined) return true
   if (foreignPayloadTypes.has(claims['typ'])) return true
-  if (claims['token_use'] !== undefined && claims['token_use'] !== 'access') return true
+  const { token_use } = claims
+  if (token_use !== undefined && !accessTokenUses.has(token_use)) return true
   return isAudienceOfItself(claims)
 }
 

@@ -51,6 +51,13 @@ export function splitToken(token: string): Segments | Refusal {
   return { header: token.slice(0, first), claims: token.slice(first + 1, second) }
 }
 
+/** Whether a text has the two dots of a compact JWS: then it is a JWT, or nothing; any other text is opaque. */
+export function hasThreeParts(token: string): boolean {
+  const first = token.indexOf('.')
+  const second = token.indexOf('.', first + 1)
+  return first !== -1 && second !== -1 && token.indexOf('.', second + 1) === -1
+}
+
 /**
  * Decodes and checks a protected header (RFC 7515 section 4): algorithm, key id, type; no critical or `b64`
  * extension (RFC 7797 section 7) and no nested token (RFC 7519 section 5.2). Header keys are never read.

@@ -2,34 +2,19 @@ import type { KeyFinder } from '../issuer/key-store.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
 import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
 import { accepted, judgeClaims, judgeHeader } from './policy.ts'
-import { createPrincipal, type Principal } from './principal.ts'
+import { createPrincipal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
+import { isOtherKind } from './token-type.ts'
 import {
   decodeClaims,
   decodeHeader,
+  hasThreeParts,
   splitToken,
   type UnverifiedClaims,
   type UnverifiedHeader
 } from './unverified.ts'
+import { IssuerUnavailable, type Verdict, type Verifier } from './verdict.ts'
 import { VerifiedTokens } from './verified-tokens.ts'
-
-/** The verdict "can not be judged now": the key is unknown and the issuer can not be asked for it. */
-export class IssuerUnavailable {
-  readonly issuer: string
-  /** Whole seconds after which another try makes sense. */
-  readonly retryAfterSeconds: number
-
-  constructor(issuer: string, retryAfterSeconds: number) {
-    this.issuer = issuer
-    this.retryAfterSeconds = retryAfterSeconds
-  }
-}
-
-/** What becomes of a token. */
-export type Verdict = Principal | Refusal | IssuerUnavailable
-
-/** Judges access tokens. Answers at once, but for the first tokens of a key that has to be fetched. */
-export type Verifier = (token: string) => Verdict | Promise<Verdict>
 
 /** A header that led to a key, so that the next token with it need not be decoded or looked up. */
 interface KnownHeader {
@@ -44,12 +29,14 @@ const maxKnownHeaders = 1000
 
 /**
  * Makes the verifier of an API: known tokens first; then form, issuer, claims, and only then cryptography (RFC 9068
- * section 4). The issuer is chosen by exact `iss` before anything is fetched, and only its own keys can verify.
+ * section 4). The issuer is chosen by exact `iss` before anything is fetched, and only its own keys can verify. Which
+ * tokens the issuer is asked about is fixed beforehand: one that fails here is never tried there (RFC 9701 section 9).
  * @param clock milliseconds since the epoch
  */
 export function createVerifier(issuers: TrustedIssuers, clock: () => number = Date.now): Verifier {
   const verified = new VerifiedTokens()
   const known = new Map<string, KnownHeader>()
+  const [opaqueTokens] = [...issuers.values()].flatMap(({ opaqueTokens }) => opaqueTokens ?? [])
 
   const accept = (
     token: string,
@@ -76,9 +63,10 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     claims: UnverifiedClaims,
     now: number
   ) => {
+    const issuer = issuers.get(claims['iss'] as string)
+    if (issuer?.verifiesJwts === false) return judgeElsewhere(token, claims, issuer)
     const header = decodeHeader(headerSegment)
     if (header instanceof Refusal) return header
-    const issuer = issuers.get(claims['iss'] as string)
     if (issuer === undefined) return refusals.untrusted_issuer
     const refusal =
       judgeHeader(header, issuer.policy) ?? judgeClaims(claims, issuer.policy, now / 1000)
@@ -95,12 +83,18 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     return key === undefined ? awaitKey(header, issuer, withKey) : withKey(key)
   }
 
+  /** What is no JWT says nothing of its issuer: it can only be that of the one issuer with opaque tokens. */
+  const judgeOpaque = (token: string, refusal: Refusal) =>
+    opaqueTokens === undefined || refusal !== refusals.malformed || hasThreeParts(token)
+      ? refusal
+      : opaqueTokens(token)
+
   return (token) => {
     const now = clock()
     const principal = verified.find(token, now)
     if (principal !== undefined) return principal
     const segments = splitToken(token)
-    if (segments instanceof Refusal) return segments
+    if (segments instanceof Refusal) return judgeOpaque(token, segments)
     const claims = decodeClaims(segments.claims)
     if (claims instanceof Refusal) return claims
     const found = known.get(segments.header)
@@ -113,6 +107,12 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
       ? judgeKnown(token, claims, found, now)
       : judgeNew(token, segments.header, claims, now)
   }
+}
+
+/** A JWT whose issuer wants to be asked about it; what it says itself only chooses the issuer. */
+function judgeElsewhere(token: string, claims: UnverifiedClaims, { opaqueTokens }: TrustedIssuer) {
+  if (opaqueTokens === undefined || isOtherKind(claims)) return refusals.wrong_type
+  return opaqueTokens(token)
 }
 
 /** Milliseconds a request may wait for an issuer. */

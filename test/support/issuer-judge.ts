@@ -3,7 +3,8 @@ import { createSignatureCheck } from '../../plugins/signature-check.ts'
 import type { KeySet, KeySetStore } from '../../src/issuer/key-set.ts'
 import { createTrustedIssuers, type IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
 import { Refusal } from '../../src/token/refusal.ts'
-import { createVerifier, IssuerUnavailable } from '../../src/token/verifier.ts'
+import { IssuerUnavailable } from '../../src/token/verdict.ts'
+import { createVerifier } from '../../src/token/verifier.ts'
 
 /** The verifier of an API in a time that tests set, without an API around it. */
 export interface Judge {

@@ -6,7 +6,8 @@ import {
   type TrustedIssuer
 } from '../../src/issuer/trusted-issuer.ts'
 import { Refusal } from '../../src/token/refusal.ts'
-import { createVerifier, IssuerUnavailable, type Verifier } from '../../src/token/verifier.ts'
+import { IssuerUnavailable, type Verifier } from '../../src/token/verdict.ts'
+import { createVerifier } from '../../src/token/verifier.ts'
 
 /** A verifier without a server around it. */
 export interface Judge {

@@ -7,7 +7,12 @@ import { IssuerFaultError } from '../../src/issuer/issuer-fault.ts'
 
 /** The issuer of {@link createKeySet}. */
 export const issuer = 'https://id.example.com'
-export const metadata = { issuer, jwks_uri: `${issuer}/keys`, userinfo_endpoint: undefined }
+export const metadata = {
+  issuer,
+  jwks_uri: `${issuer}/keys`,
+  userinfo_endpoint: undefined,
+  introspection_endpoint: undefined
+}
 /** In milliseconds, as all times here. */
 export const second = 1000
 export const day = 24 * 60 * 60 * second

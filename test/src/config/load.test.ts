@@ -236,3 +236,35 @@ t.test('OWASP-2: production without an issuer is refused', async (t) => {
   t.throws(() => load({ NODE_ENV: 'production' }), { message: /^OIDC_ISSUER: found nothing, / })
   t.equal(load({ ...issuer, NODE_ENV: 'production' }).issuers.length, 1)
 })
+
+t.test('opaque tokens are set up in the file, and no message shows the secret', async (t) => {
+  const entry = { issuer: 'https://id.example.com', audience: 'https://api.example.com' }
+  const secret = 'nobody-may-see-this'
+  const introspection = { clientId: 'api', clientSecret: secret, cacheSeconds: 10 }
+  const good = { ...entry, tokens: ['jwt', 'opaque'], introspection }
+  t.same(load({}, { issuers: [good] }).issuers, [good])
+  for (const [file, message] of [
+    [{ issuers: [{ ...entry, tokens: ['jwe'] }] }, /issuers\[0\].tokens\[0\]: found "jwe"/],
+    [
+      { issuers: [{ ...good, introspection: { clientSecret: secret } }] },
+      /issuers\[0\].introspection.clientId: found nothing/
+    ],
+    [
+      { issuers: [{ ...good, introspection: { clientId: 'api', clientSecret: [secret] } }] },
+      /introspection.clientSecret: found a value that is not shown/
+    ],
+    [
+      { issuers: [{ ...good, introspection: { ...introspection, cacheSeconds: -1 } }] },
+      /introspection.cacheSeconds: found -1, allowed: seconds, from 0 to 3600/
+    ],
+    [{ issuers: [{ ...good, introspection: [introspection] }] }, /introspection: found/],
+    [{ issuers: good }, /issuers: found/]
+  ] as const) {
+    t.throws(() => load({}, file), { name: 'ConfigError', message })
+    try {
+      load({}, file)
+    } catch (error) {
+      t.notMatch((error as Error).message, secret)
+    }
+  }
+})

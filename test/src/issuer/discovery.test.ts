@@ -4,7 +4,12 @@ import { IssuerFaultError } from '../../../src/issuer/issuer-fault.ts'
 import { fakeFetch } from '../../support/fake-fetch.ts'
 
 function metadataOf(issuer: string) {
-  return { issuer, jwks_uri: 'https://id.example.com/keys', userinfo_endpoint: undefined }
+  return {
+    issuer,
+    jwks_uri: 'https://id.example.com/keys',
+    userinfo_endpoint: undefined,
+    introspection_endpoint: undefined
+  }
 }
 
 const openid = '/.well-known/openid-configuration'
@@ -84,6 +89,10 @@ for (const [name, value, response] of [
     'META-5: a plain http userinfo_endpoint',
     { ...metadataOf(issuer), userinfo_endpoint: 'http://id.example.com/me' }
   ],
+  [
+    'INT-2: a plain http introspection_endpoint',
+    { ...metadataOf(issuer), introspection_endpoint: 'http://id.example.com/introspect' }
+  ],
   ['a userinfo_endpoint that is an object', { ...metadataOf(issuer), userinfo_endpoint: {} }],
   ['the right document with status 500', metadataOf(issuer), { status: 500 }],
   ['the right document with status 203', metadataOf(issuer), { status: 203 }],
@@ -102,11 +111,17 @@ for (const [name, value, response] of [
 
 void t.test('keeps of a document what is used, and nothing else', async (t) => {
   const userinfo_endpoint = 'https://id.example.com/me'
+  const introspection_endpoint = 'https://id.example.com/introspect'
   const document = {
     ...metadataOf(issuer),
     userinfo_endpoint,
+    introspection_endpoint,
     token_endpoint: 5,
     scopes_supported: {}
   }
-  t.strictSame(parseMetadata(document, issuer), { ...metadataOf(issuer), userinfo_endpoint })
+  t.strictSame(parseMetadata(document, issuer), {
+    ...metadataOf(issuer),
+    userinfo_endpoint,
+    introspection_endpoint
+  })
 })

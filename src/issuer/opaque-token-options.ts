@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs'
+import { createOpaqueTokens, type OpaqueTokensOptions } from '../token/opaque-tokens.ts'
+import type { Verifier } from '../token/verdict.ts'
+import type { ClosableFetch } from './bounded-fetch.ts'
+import {
+  type ClientAuthentication,
+  type ClientOptions,
+  createClientAuthentication
+} from './client-authentication.ts'
+import { createIntrospection } from './introspection.ts'
+import type { KeySet } from './key-set.ts'
+import { check, wrongOption } from './option-check.ts'
+import { verifySignedAnswer } from './signed-introspection.ts'
+
+/** How the issuer is asked about tokens (RFC 7662): as which client, and how often. */
+export interface IntrospectionOptions extends ClientOptions {
+  /** Seconds for which an active answer is used again, 0 to 3600; never past the token's `exp`. Default 30. */
+  readonly cacheSeconds?: number | undefined
+  /** Whether answers must be signed by the issuer's keys (RFC 9701); plain ones are then refused. Default false. */
+  readonly signedAnswers?: boolean | undefined
+}
+
+const tokenKinds = ['jwt', 'opaque'] as const
+
+/** A kind of access token: one that is verified here, or one that the issuer is asked about. */
+export type TokenKind = (typeof tokenKinds)[number]
+
+export interface TokenKindOptions {
+  readonly issuer: string
+  readonly tokens?: readonly TokenKind[] | undefined
+  readonly introspection?: IntrospectionOptions | undefined
+}
+
+/** Checked options of an issuer with opaque tokens. */
+export interface OpaqueTokenSettings {
+  readonly authenticate: ClientAuthentication
+  readonly cacheSeconds: number
+  readonly signedAnswers: boolean
+  readonly clientId: string
+}
+
+export interface OpaqueTokenDependencies {
+  /** Reads the files that options name. Default: Node's. */
+  readonly readFile?: ((path: string) => string) | undefined
+  /** Milliseconds since the epoch. Default `Date.now`. */
+  readonly clock?: (() => number) | undefined
+}
+
+/**
+ * Checks what is said of an issuer's kinds of tokens, and reads the files it names.
+ * @returns undefined if the issuer has no opaque tokens
+ * @throws {TypeError} that names setting and issuer, what was found and what is allowed; never shows a secret
+ */
+export function readOpaqueTokenOptions(
+  { issuer, tokens = ['jwt'], introspection }: TokenKindOptions,
+  { readFile = (path) => readFileSync(path, 'utf8'), clock = Date.now }: OpaqueTokenDependencies
+): OpaqueTokenSettings | undefined {
+  const isList = Array.isArray(tokens) && tokens.length > 0
+  const fits = isList && tokens.every((kind) => tokenKinds.includes(kind))
+  check(fits, `tokens of ${issuer}`, tokens, 'one or both of jwt, opaque')
+  if (!tokens.includes('opaque')) {
+    if (introspection === undefined) return undefined
+    const allowed = 'nothing, or "opaque" among tokens'
+    throw wrongOption(`introspection of ${issuer}`, 'a value', allowed)
+  }
+  const allowed = 'an object with clientId and its credentials, since tokens has "opaque"'
+  const isObject = typeof introspection === 'object' && introspection !== null
+  check(isObject, `introspection of ${issuer}`, undefined, allowed)
+  const { cacheSeconds = 30, signedAnswers = false, clientId } = introspection
+  const isTime = Number.isFinite(cacheSeconds) && cacheSeconds >= 0 && cacheSeconds <= 3600
+  const name = `introspection.cacheSeconds of ${issuer}`
+  check(isTime, name, cacheSeconds, '0 to 3600 seconds')
+  const isSwitch = typeof signedAnswers === 'boolean'
+  check(isSwitch, `introspection.signedAnswers of ${issuer}`, signedAnswers, 'true or false')
+  const context = { issuer, setting: 'introspection', readFile, clock }
+  const authenticate = createClientAuthentication(introspection, context)
+  return { authenticate, cacheSeconds, signedAnswers, clientId }
+}
+
+/** Tokens say nothing of their issuer, and asking several issuers would show each the tokens of the others. */
+export function refuseSecondIssuerOfOpaqueTokens(issuers: readonly TokenKindOptions[]): void {
+  const [, second] = issuers.filter(({ tokens }) => tokens?.includes('opaque'))
+  if (second === undefined) return
+  const allowed = 'opaque tokens of one issuer, since they say nothing of theirs'
+  throw wrongOption(`tokens of ${second.issuer}`, 'a second issuer with "opaque"', allowed)
+}
+
+/** Makes the judge of an issuer's opaque tokens; nothing is fetched. */
+export function createOpaqueTokenJudge(
+  { authenticate, cacheSeconds, signedAnswers, clientId }: OpaqueTokenSettings,
+  fetch: ClosableFetch,
+  keySet: KeySet,
+  context: Pick<OpaqueTokensOptions, 'policy' | 'mapping' | 'observer' | 'clock'>
+): Verifier {
+  const { policy, clock = Date.now } = context
+  const verify = async (answer: string) =>
+    verifySignedAnswer(answer, { policy, keySet, clientId, clock })
+  const introspect = createIntrospection({
+    issuer: policy.issuer,
+    keySet,
+    fetch,
+    authenticate,
+    verify: signedAnswers ? verify : undefined
+  })
+  return createOpaqueTokens({ ...context, introspect, cacheSeconds })
+}

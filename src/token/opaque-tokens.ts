@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import {
+  type IntrospectedClaims,
+  type Introspect,
+  IntrospectionFailedError
+} from '../issuer/introspection.ts'
+import type { Observer } from '../observe/observer.ts'
+import type { ClaimMapping } from './claim-mapping.ts'
+import { accepted, judgeClaims, type TokenPolicy } from './policy.ts'
+import { createPrincipal, type Principal } from './principal.ts'
+import { Refusal, refusals } from './refusal.ts'
+import { IssuerUnavailable, type Verdict, type Verifier } from './verdict.ts'
+
+export interface OpaqueTokensOptions {
+  readonly policy: TokenPolicy
+  readonly mapping?: ClaimMapping | undefined
+  readonly introspect: Introspect
+  /** Seconds for which an active answer is used again: how long a revoked token may still be accepted. */
+  readonly cacheSeconds: number
+  readonly observer: Observer
+  /** Milliseconds since the epoch. Default `Date.now`. */
+  readonly clock?: (() => number) | undefined
+}
+
+interface Kept {
+  readonly verdict: Principal | Refusal
+  /** Milliseconds since the epoch. */
+  readonly usableUntil: number
+}
+
+const maxKept = 10_000
+/** Milliseconds for which a refusal is used again, so that one bad token does not cost a call each time. */
+const refusalLifetime = 5000
+/** Calls to the issuer at a time; what comes on top is told to try again. */
+const maxCalls = 100
+
+/** What may stand behind `Bearer` (RFC 6750 section 2.1). */
+const tokenText = /^[\w\-.~+/]+=*$/
+
+/**
+ * Judges the tokens of one issuer by asking it (RFC 7662): its answer goes through the same policy as the claims of a
+ * JWT. Answers are kept under a digest, so that the cache holds no token, and never past `exp`; refusals apart, so that
+ * made-up tokens do not push out good ones; failures not at all. One call at a time for a token.
+ */
+export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
+  const { introspect, cacheSeconds, observer, clock = Date.now } = options
+  const { issuer } = options.policy
+  const good = new LRUCache<string, Kept>({ max: maxKept })
+  const refused = new LRUCache<string, Kept>({ max: maxKept })
+  const running = new Map<string, Promise<Verdict>>()
+
+  const find = (name: string): Verdict | undefined => {
+    const kept = good.get(name) ?? refused.get(name)
+    return kept !== undefined && clock() < kept.usableUntil ? kept.verdict : undefined
+  }
+
+  const keep = (name: string, verdict: Principal | Refusal): void => {
+    const now = clock()
+    if (verdict instanceof Refusal) {
+      good.delete(name)
+      refused.set(name, { verdict, usableUntil: now + refusalLifetime })
+    } else if (cacheSeconds > 0) {
+      const usableUntil = Math.min(now + cacheSeconds * 1000, verdict.expiresAt * 1000)
+      good.set(name, { verdict, usableUntil })
+    }
+  }
+
+  const ask = async (name: string, token: string): Promise<Verdict> => {
+    try {
+      const claims = await introspect(token)
+      const verdict = judgeAnswer(claims, options, clock() / 1000)
+      keep(name, verdict)
+      return verdict
+    } catch (failure) {
+      if (!(failure instanceof IntrospectionFailedError)) throw failure
+      const { cause, retryAfterSeconds } = failure
+      observer.issuerTrouble({ issuer, doing: 'introspecting an access token', cause })
+      return new IssuerUnavailable(issuer, retryAfterSeconds)
+    }
+  }
+
+  return (token) => {
+    const name = digestOf(issuer, token)
+    const known = find(name) ?? running.get(name)
+    if (known !== undefined) return known
+    if (!tokenText.test(token)) return refusals.malformed
+    if (running.size >= maxCalls) return new IssuerUnavailable(issuer, 1)
+    const asking = ask(name, token).finally(() => running.delete(name))
+    running.set(name, asking)
+    return asking
+  }
+}
+
+/** An answer may leave out `iss`, since we know whom we asked, and `exp`: then it counts while it is kept. */
+function judgeAnswer(
+  answer: IntrospectedClaims | undefined,
+  { policy, mapping, cacheSeconds }: OpaqueTokensOptions,
+  now: number
+): Principal | Refusal {
+  if (answer === undefined) return refusals.inactive
+  if (isBoundToKey(answer['token_type'])) return refusals.sender_constrained
+  const exp = Math.ceil(now) + Math.max(cacheSeconds, 1)
+  const claims = { iss: policy.issuer, exp, ...answer }
+  return judgeClaims(claims, policy, now) ?? createPrincipal(accepted(claims), mapping)
+}
+
+/** A DPoP token is one even if the answer forgot its `cnf` (RFC 9449 section 5). */
+function isBoundToKey(tokenType: unknown): boolean {
+  return typeof tokenType === 'string' && tokenType.toLowerCase() === 'dpop'
+}
+
+function digestOf(issuer: string, token: string): string {
+  return createHash('sha256').update(`${issuer}\n${token}`).digest('base64url')
+}
