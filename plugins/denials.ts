@@ -7,8 +7,8 @@ import type { Denial } from '../src/token/demand.ts'
 import type { Guard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { type Refusal, refusals } from '../src/token/refusal.ts'
-import { denialAnswers, type Told } from './denial-answers.ts'
 import type { IssuerUnavailable } from '../src/token/verdict.ts'
+import { denialAnswers, type Told } from './denial-answers.ts'
 
 /** What the plugin was told about the API itself. */
 export interface DenialOptions {

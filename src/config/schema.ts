@@ -9,6 +9,7 @@ import { isClaimPath } from '../token/roles.ts'
 const audience = text('a name without white space', (value) => /^\S+$/.test(value))
 
 const claim = text('a claim such as realm_access.roles', isClaimPath)
+
 /** How an issuer is asked about opaque tokens; what contradicts what is judged by the plugin. */
 const IntrospectionSettings = Type.Object(
   {

@@ -125,6 +125,7 @@ function createTrustedIssuer(
     keySet.close()
     await Promise.all([fetchKeys.close(), fetchUserInfo.close(), fetchIntrospection.close()])
   }
+  const context = { policy, mapping, observer, clock }
   return {
     policy,
     mapping,
@@ -134,14 +135,7 @@ function createTrustedIssuer(
         ? undefined
         : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock }),
     verifiesJwts: tokens?.includes('jwt') ?? true,
-    opaqueTokens:
-      opaque &&
-      createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, {
-        policy,
-        mapping,
-        observer,
-        clock
-      }),
+    opaqueTokens: opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context),
     close
   }
 }

@@ -14,7 +14,7 @@ import { IssuerUnavailable, type Verdict, type Verifier } from './verdict.ts'
 
 export interface OpaqueTokensOptions {
   readonly policy: TokenPolicy
-  readonly mapping?: ClaimMapping | undefined
+  readonly mapping: ClaimMapping
   readonly introspect: Introspect
   /** Seconds for which an active answer is used again: how long a revoked token may still be accepted. */
   readonly cacheSeconds: number
@@ -44,8 +44,7 @@ const tokenText = /^[\w\-.~+/]+=*$/
  * made-up tokens do not push out good ones; failures not at all. One call at a time for a token.
  */
 export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
-  const { introspect, cacheSeconds, observer, clock = Date.now } = options
-  const { issuer } = options.policy
+  const { policy, introspect, cacheSeconds, observer, clock = Date.now } = options
   const good = new LRUCache<string, Kept>({ max: maxKept })
   const refused = new LRUCache<string, Kept>({ max: maxKept })
   const running = new Map<string, Promise<Verdict>>()
@@ -74,6 +73,7 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
       return verdict
     } catch (failure) {
       if (!(failure instanceof IntrospectionFailedError)) throw failure
+      const { issuer } = policy
       const { cause, retryAfterSeconds } = failure
       observer.issuerTrouble({ issuer, doing: 'introspecting an access token', cause })
       return new IssuerUnavailable(issuer, retryAfterSeconds)
@@ -81,11 +81,11 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
   }
 
   return (token) => {
-    const name = digestOf(issuer, token)
+    const name = digestOf(policy.issuer, token)
     const known = find(name) ?? running.get(name)
     if (known !== undefined) return known
     if (!tokenText.test(token)) return refusals.malformed
-    if (running.size >= maxCalls) return new IssuerUnavailable(issuer, 1)
+    if (running.size >= maxCalls) return new IssuerUnavailable(policy.issuer, 1)
     const asking = ask(name, token).finally(() => running.delete(name))
     running.set(name, asking)
     return asking

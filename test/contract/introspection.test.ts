@@ -4,7 +4,9 @@ import { jwtVerify } from 'jose'
 import t from 'tap'
 import { startTestIssuer } from '../../src/testing.ts'
 import { startApi } from '../support/api.ts'
+import { startGuardedApp } from '../support/guarded-app.ts'
 import * as hostile from '../support/hostile-issuer.ts'
+import { assertStepUp } from '../support/outcomes.ts'
 import { client, opaqueToken, startScene } from '../support/introspection-scene.ts'
 
 function nested(levels: number): unknown {
@@ -250,6 +252,21 @@ t.test('INT-12: with opaque tokens alone, the JWTs of the issuer are asked about
   t.equal(calls.length, 1)
   answerWith(hostile.json({ active: false }))
   t.equal((await api.ask(await mint())).status, 401, 'a good signature alone does not let in')
+})
+
+t.test('INT-9: step-up asks no more of an opaque token than of a JWT', async (t) => {
+  const { issuer, sound, active, answerWith } = await startScene(t)
+  const options = { issuer: issuer.issuer, audience: sound.audience }
+  const opaque = { tokens: ['opaque'], introspection: client } as const
+  const guarded = await startGuardedApp(
+    t,
+    { ...options, ...opaque },
+    { '/strong': { acr: ['gold'], maxAge: 300 } }
+  )
+  const call = (token: string) => guarded.call({ path: '/strong', token })
+  assertStepUp(t, await call(opaqueToken), 'no acr', { acr_values: 'gold', max_age: '300' })
+  answerWith(hostile.json({ ...active, acr: 'gold', auth_time: now() - 10 }))
+  t.equal((await call('another')).status, 200)
 })
 
 t.test('/me forwards an opaque token as it is', async (t) => {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { IntrospectionFailedError } from '../../../src/issuer/introspection.ts'
+import { plainMapping } from '../../../src/token/claim-mapping.ts'
 import { createOpaqueTokens } from '../../../src/token/opaque-tokens.ts'
 import type { TokenPolicy } from '../../../src/token/policy.ts'
 import { refusals } from '../../../src/token/refusal.ts'
@@ -28,6 +29,7 @@ function createJudge(cacheSeconds = 30) {
   }
   const judge = createOpaqueTokens({
     policy,
+    mapping: plainMapping,
     cacheSeconds,
     clock: () => scene.now * 1000,
     introspect: async (token) => {
