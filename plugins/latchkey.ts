@@ -23,7 +23,7 @@ import { Refusal } from '../src/token/refusal.ts'
 import { IssuerUnavailable, type Verdict } from '../src/token/verdict.ts'
 import { createVerifier } from '../src/token/verifier.ts'
 import { createDenials, type Denials } from './denials.ts'
-import methodNotAllowed from './method-not-allowed.ts'
+import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
 import { createSignatureCheck } from './signature-check.ts'
 
 interface SharedOptions {
@@ -95,7 +95,6 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   const scopes = new Set<string>()
   const detailsTypes = new Set<string>()
 
-  await app.register(methodNotAllowed)
   app.decorateRequest('principal', null as unknown as Principal)
   app.decorate('latchkey', createLatchkey(issuers, denials, { scopes, detailsTypes }))
   app.addHook('onRoute', (route) => {
@@ -105,7 +104,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     if (guard?.authorizationDetails) detailsTypes.add(guard.authorizationDetails.type)
     route.config = { ...route.config, [guardKey]: guard }
   })
-  app.addHook('onRequest', createGuardHook(issuers, denials, options.publicUrl))
+  app.addHook('onRequest', createGuardHook(app, { issuers, denials, publicUrl: options.publicUrl }))
   app.addHook('onClose', async () => {
     await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
   })
@@ -128,10 +127,15 @@ type GuardHook = (
   done: (error?: Error) => void
 ) => void
 
+interface GuardHookOptions {
+  readonly issuers: TrustedIssuers
+  readonly denials: Denials
+  readonly publicUrl: SharedOptions['publicUrl']
+}
+
 function createGuardHook(
-  issuers: TrustedIssuers,
-  denials: Denials,
-  publicUrl: SharedOptions['publicUrl']
+  app: FastifyInstance,
+  { issuers, denials, publicUrl }: GuardHookOptions
 ): GuardHook {
   const verify = createVerifier(issuers)
   const surroundings = {
@@ -158,6 +162,7 @@ function createGuardHook(
   }
 
   return (request, reply, done) => {
+    if (isUnrouted(request)) return answerUnrouted(app, request, reply, done)
     const guard = guardOf(request)
     if (guard === null) return done()
     const credentials = readAuthorization(findAuthorization(request.raw.rawHeaders))
@@ -181,7 +186,6 @@ function createGuardHook(
 
 /** Routes that were declared before the plugin are guarded as well: their declaration is read when they are used. */
 function guardOf(request: FastifyRequest): Guard | null {
-  if (request.is404) return null
   const { config } = request.routeOptions
   if (config[guardKey] === undefined) config[guardKey] = parseGuard(config.auth) ?? null
   return config[guardKey]

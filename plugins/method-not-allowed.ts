@@ -1,20 +1,10 @@
-import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ProblemError } from '../src/http/problem.ts'
 
-/**
- * Answers a known path with another method by 405 and `Allow` (RFC 9110 section 15.5.6) where Fastify says 404, and
- * OPTIONS by 204 and `Allow`. Needs no token: register it before the guard. Costs routed requests two comparisons.
- */
-function methodNotAllowed(app: FastifyInstance, _options: object, done: () => void): void {
-  app.addHook('onRequest', (request, reply, next) => {
-    if (request.is404 || isUnroutedOptions(request)) answerUnrouted(app, request, reply, next)
-    else next()
-  })
-  done()
+/** Whether a request has no route of its own, so that {@link answerUnrouted} is to answer it. */
+export function isUnrouted(request: FastifyRequest): boolean {
+  return request.is404 || isUnroutedOptions(request)
 }
-
-export default fp(methodNotAllowed, { name: 'method-not-allowed', fastify: '5.x' })
 
 /** @fastify/cors routes OPTIONS of every path to itself, whether the path exists or not. */
 function isUnroutedOptions(request: FastifyRequest): boolean {
@@ -22,7 +12,12 @@ function isUnroutedOptions(request: FastifyRequest): boolean {
   return 'corsPreflightEnabled' in request
 }
 
-function answerUnrouted(
+/**
+ * Answers a known path with another method by 405 and `Allow` (RFC 9110 section 15.5.6) where Fastify says 404, and
+ * OPTIONS by 204 and `Allow`; leaves unknown paths to the not-found handler. Needs no token. The guard calls it,
+ * since a hook of its own would be felt by every request.
+ */
+export function answerUnrouted(
   app: FastifyInstance,
   { method, url, is404 }: FastifyRequest,
   reply: FastifyReply,
