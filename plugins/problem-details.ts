@@ -71,8 +71,18 @@ function logFailure(error: unknown, status: number, request: FastifyRequest): vo
 
 /** RFC 9112 section 3.2. Node's own check answers without a body, so the service turns that off. */
 function requireHost({ raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) {
-  if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return done()
-  done(new ProblemError('invalid-request', { detail: 'The Host field is missing.' }))
+  const hosts = countHosts(raw.rawHeaders)
+  if (hosts === 1 || (hosts === 0 && raw.httpVersion !== '1.1')) return done()
+  const fault = hosts === 0 ? 'is missing' : 'came more than once'
+  done(new ProblemError('invalid-request', { detail: `The Host field ${fault}.` }))
+}
+
+/** Counted among the raw lines: of two, Node keeps the first, and a proxy in front may have kept the other. */
+function countHosts(rawHeaders: readonly string[]): number {
+  let hosts = 0
+  for (let index = 0; index < rawHeaders.length; index += 2)
+    if (rawHeaders[index]?.toLowerCase() === 'host') hosts++
+  return hosts
 }
 
 /** RFC 9110 section 10.1.1: nothing but 100-continue is met, and that by Node itself. */

@@ -6,7 +6,7 @@ import type { Algorithm } from '../src/token/algorithms.ts'
 
 /**
  * Makes the signature check of one public key, on @fastify/jwt. Each key gets an instance of its own, because only a
- * static secret is parsed once: with a key per call it is parsed for every token, which costs five times the signature.
+ * static secret is parsed once: with a key per call it is parsed for every token, which costs more than the signature.
  * Claims are not its business: the policy has judged them before.
  */
 export function createSignatureCheck({ keyObject, algorithms }: PublicKey): SignatureCheck {

@@ -26,8 +26,9 @@ const settings = {
 type Teardown = { teardown(done: () => void): void }
 
 /** Starts the service as a process of its own, and gathers what it prints. */
-function start(t: Teardown, env: Record<string, string>) {
-  const child = spawn(process.execPath, [main], {
+function start(t: Teardown, env: Record<string, string>, command = [process.execPath, main]) {
+  const [program = '', ...parameters] = command
+  const child = spawn(program, parameters, {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe']
   })
@@ -44,8 +45,12 @@ async function ended(child: ChildProcess): Promise<number | null> {
 }
 
 /** Starts the service, and waits until it says where it listens. */
-async function startListening(t: Teardown, env: Record<string, string> = settings) {
-  const service = start(t, env)
+async function startListening(
+  t: Teardown,
+  env: Record<string, string> = settings,
+  command?: string[]
+) {
+  const service = start(t, env, command)
   const failed = service.ended.then(() => Promise.reject(new Error(service.printed.err)))
   for (;;) {
     const [, port] = /listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(service.printed.out) ?? []
@@ -88,6 +93,16 @@ t.test('SIGTERM: no new connection, running requests are finished, exit 0', asyn
   t.match(answer, /connection: close\r\n/i)
   t.equal(await ended, 0)
   t.equal(printed.err, '')
+})
+
+t.test('SIGTERM to npm start stops the service as well, and leaves nothing behind', async (t) => {
+  // without the build before it, which would replace what these tests run on
+  const command = ['npm', 'start', '--ignore-scripts']
+  const { child, port, printed, ended } = await startListening(t, settings, command)
+  child.kill('SIGTERM')
+  await ended
+  t.match(printed.out, /"stopping"/)
+  await t.rejects(statusOf(port, '/livez'))
 })
 
 t.test(

@@ -125,6 +125,10 @@ t.test(
 const unreadable: Record<string, [number, string]> = {
   'no HTTP': [400, 'GARBAGE\r\n\r\n'],
   'an HTTP/1.1 request without Host': [400, 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n'],
+  'a request with two Host fields': [
+    400,
+    'GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n'
+  ],
   'STAT-3, FY-5: header fields of 20 kB': [
     431,
     `GET /livez HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${'a'.repeat(20_000)}\r\n\r\n`
