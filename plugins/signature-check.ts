@@ -1,6 +1,7 @@
-import { type KeyObject, verify } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import fastifyJwt from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
+import { createPlainSignatureCheck } from '../src/issuer/plain-signature.ts'
 import type { PublicKey, SignatureCheck } from '../src/issuer/signing-key.ts'
 import type { Algorithm } from '../src/token/algorithms.ts'
 
@@ -11,9 +12,10 @@ import type { Algorithm } from '../src/token/algorithms.ts'
  */
 export function createSignatureCheck({ keyObject, algorithms }: PublicKey): SignatureCheck {
   const jwt = createJwt(keyObject, algorithms.filter(isKnownToFastJwt))
+  const verifySignature = createPlainSignatureCheck(keyObject, algorithms)
   return (token, algorithm) => {
     // fast-jwt knows this signature by its older name only (RFC 9864 section 2.2)
-    if (algorithm === 'Ed25519') return verifyEd25519(token, keyObject)
+    if (!isKnownToFastJwt(algorithm)) return verifySignature(token, algorithm)
     try {
       // with a callback, which is called at once, it copies its options one time less
       jwt.verify(token, noCallback)
@@ -52,12 +54,4 @@ function createJwt(key: KeyObject, algorithms: FastJwtAlgorithm[]): FastifyInsta
   if (failure !== undefined || host.jwt === undefined)
     throw failure ?? new Error('@fastify/jwt did not register')
   return host.jwt
-}
-
-const compactToken = /^([\w-]+\.[\w-]+)\.([\w-]+)$/
-
-function verifyEd25519(token: string, key: KeyObject): boolean {
-  const [, input, signature] = compactToken.exec(token) ?? []
-  if (input === undefined || signature === undefined) return false
-  return verify(null, Buffer.from(input), key, Buffer.from(signature, 'base64url'))
 }

@@ -4,6 +4,7 @@ import { type IssuerMetadata, parseMetadata } from './discovery.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
 import { checkKeys, type KeySource } from './key-source.ts'
 import { createKeyStore, type KeyFinder } from './key-store.ts'
+import { createPlainSignatureCheck } from './plain-signature.ts'
 import {
   importJwk,
   type SignatureCheckFactory,
@@ -200,7 +201,14 @@ export class KeySet {
     const key = importJwk(jwk)
     const { keyId, algorithms, keyObject } = key
     const spki = keyObject.export({ type: 'spki', format: 'der' }).toString('base64')
-    return { keyId, algorithms, spki, verify: this.#options.prepare(key), validUntil: 0 }
+    return {
+      keyId,
+      algorithms,
+      spki,
+      verify: this.#options.prepare(key),
+      verifySignature: createPlainSignatureCheck(keyObject, algorithms),
+      validUntil: 0
+    }
   }
 
   #schedule(delay: number): void {

@@ -23,7 +23,10 @@ export interface SigningKey extends VerifyingKey {
   readonly algorithms: readonly Algorithm[]
   /** The key itself as SPKI, in base64: what makes two entries of a key set one and the same key. */
   readonly spki: string
+  /** Checks a token whose header was not seen before: @fastify/jwt reads it once more, by rules of its own. */
   readonly verify: SignatureCheck
+  /** Checks the signature alone, for a token whose very header {@link SigningKey.verify} has accepted before. */
+  readonly verifySignature: SignatureCheck
   validUntil: number
 }
 

@@ -41,9 +41,8 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
   const accept = (
     token: string,
     claims: UnverifiedClaims,
-    { header, issuer, key }: KnownHeader
+    { issuer, key }: KnownHeader
   ): Verdict => {
-    if (!key.verify(token, header.algorithm)) return refusals.bad_signature
     const principal = createPrincipal(accepted(claims), issuer.mapping)
     const expiresAt = (principal.expiresAt + issuer.policy.clockTolerance) * 1000
     verified.remember(token, principal, expiresAt, key)
@@ -55,7 +54,14 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     claims: UnverifiedClaims,
     found: KnownHeader,
     now: number
-  ): Verdict => judgeClaims(claims, found.issuer.policy, now / 1000) ?? accept(token, claims, found)
+  ): Verdict => {
+    const { header, issuer, key } = found
+    const refusal = judgeClaims(claims, issuer.policy, now / 1000)
+    if (refusal !== undefined) return refusal
+    return key.verifySignature(token, header.algorithm)
+      ? accept(token, claims, found)
+      : refusals.bad_signature
+  }
 
   const judgeNew = (
     token: string,
@@ -72,12 +78,11 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
       judgeHeader(header, issuer.policy) ?? judgeClaims(claims, issuer.policy, now / 1000)
     if (refusal !== undefined) return refusal
     const withKey = (key: SigningKey): Verdict => {
+      if (!key.verify(token, header.algorithm)) return refusals.bad_signature
       const found = { header, issuer, key, finder: issuer.keySet.finder }
-      const verdict = accept(token, claims, found)
-      if (verdict instanceof Refusal) return verdict
       if (known.size >= maxKnownHeaders) known.clear()
       known.set(headerSegment, found)
-      return verdict
+      return accept(token, claims, found)
     }
     const key = issuer.keySet.find(header.algorithm, header.keyId)
     return key === undefined ? awaitKey(header, issuer, withKey) : withKey(key)

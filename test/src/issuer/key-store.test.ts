@@ -8,7 +8,14 @@ const issuer = 'https://id.example.com'
 
 function key(keyId: string | undefined, ...algorithms: Algorithm[]): SigningKey {
   const spki = randomUUID()
-  return { keyId, algorithms, spki, verify: () => true, validUntil: Number.MAX_SAFE_INTEGER }
+  return {
+    keyId,
+    algorithms,
+    spki,
+    verify: () => true,
+    verifySignature: () => true,
+    validUntil: Number.MAX_SAFE_INTEGER
+  }
 }
 
 void t.test('JWS-12: finds a key by kid, in its own case only', async (t) => {

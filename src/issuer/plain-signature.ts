@@ -1,0 +1,57 @@
+import { constants, type KeyObject, type SignKeyObjectInput, verify } from 'node:crypto'
+import type { Algorithm } from '../token/algorithms.ts'
+import type { SignatureCheck } from './signing-key.ts'
+
+/** What node:crypto wants to hear of an algorithm. */
+interface Parameters {
+  /** null where the algorithm has a digest of its own. */
+  readonly digest: string | null
+  readonly options: Partial<SignKeyObjectInput>
+}
+
+const pkcs1 = { padding: constants.RSA_PKCS1_PADDING }
+const pss = {
+  padding: constants.RSA_PKCS1_PSS_PADDING,
+  saltLength: constants.RSA_PSS_SALTLEN_DIGEST
+}
+const ecdsa = { dsaEncoding: 'ieee-p1363' } as const
+
+const parametersOf: Readonly<Record<Algorithm, Parameters>> = {
+  RS256: { digest: 'sha256', options: pkcs1 },
+  RS384: { digest: 'sha384', options: pkcs1 },
+  RS512: { digest: 'sha512', options: pkcs1 },
+  PS256: { digest: 'sha256', options: pss },
+  PS384: { digest: 'sha384', options: pss },
+  PS512: { digest: 'sha512', options: pss },
+  ES256: { digest: 'sha256', options: ecdsa },
+  ES384: { digest: 'sha384', options: ecdsa },
+  ES512: { digest: 'sha512', options: ecdsa },
+  EdDSA: { digest: null, options: {} },
+  Ed25519: { digest: null, options: {} }
+}
+
+const compactToken = /^[\w-]+\.[\w-]+\.[\w-]+$/
+
+/**
+ * Makes the check of the signature alone (RFC 7515 section 5.2, step 8), on node:crypto: nothing is decoded, and the
+ * header is not looked at. That the algorithm fits the key, and that the header may be used, was checked before.
+ */
+export function createPlainSignatureCheck(
+  key: KeyObject,
+  algorithms: readonly Algorithm[]
+): SignatureCheck {
+  const prepared = new Map(
+    algorithms.map((algorithm) => {
+      const { digest, options } = parametersOf[algorithm]
+      return [algorithm, { digest, key: { key, ...options } }]
+    })
+  )
+  return (token, algorithm) => {
+    const parameters = prepared.get(algorithm)
+    if (parameters === undefined || !compactToken.test(token)) return false
+    const end = token.lastIndexOf('.')
+    const input = Buffer.from(token.slice(0, end), 'latin1')
+    const signature = Buffer.from(token.slice(end + 1), 'base64url')
+    return verify(parameters.digest, input, parameters.key, signature)
+  }
+}
