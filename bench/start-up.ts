@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-const main = fileURLToPath(new URL('../src/main.js', import.meta.url))
+const main = fileURLToPath(new URL('../service/main.js', import.meta.url))
 
 /**
  * Starts the service on a new SQLite file and waits until `/readyz` says yes: keys read, tables made.

@@ -2,7 +2,7 @@
 // npx links this file once, at its first call. dist/ may not be there yet, and a link to nothing is never mended.
 import { existsSync } from 'node:fs'
 
-const cli = new URL('../dist/src/cli.js', import.meta.url)
+const cli = new URL('../dist/service/cli.js', import.meta.url)
 
 if (existsSync(cli)) {
   await import(cli.href)

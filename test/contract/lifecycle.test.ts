@@ -14,7 +14,7 @@ import { readAll } from '../support/raw-request.ts'
 // Each start costs a second of CPU, and CI machines are shared.
 t.setTimeout(300_000)
 
-const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+const main = fileURLToPath(new URL('../../service/main.js', import.meta.url))
 
 const settings = {
   PORT: '0',
@@ -137,7 +137,7 @@ t.test('without an issuer it starts one, and what it prints leads to an answer',
   })
   while (!printed.out.includes('curl -i')) await once(child.stdout, 'data')
   const [, issuer = ''] = /npx latchkey token --issuer (\S+)\)/.exec(printed.out) ?? []
-  const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url))
+  const cli = fileURLToPath(new URL('../../service/cli.js', import.meta.url))
   const token = execFileSync(process.execPath, [cli, 'token', '--issuer', issuer], {
     encoding: 'utf8'
   })

@@ -74,7 +74,7 @@ t.test('the package holds what it needs and no tests', async (t) => {
   t.ok(paths.includes('dist/src/index.js'))
   t.ok(paths.includes('dist/src/index.d.ts'))
   t.ok(paths.includes('bin/latchkey.mjs'))
-  t.ok(paths.includes('dist/src/cli.js'))
+  t.ok(paths.includes('dist/service/cli.js'))
   t.ok(paths.includes('openapi.yaml'))
   t.notOk(paths.some((path) => path.startsWith('dist/test') || path.startsWith('dist/bench')))
 })

@@ -8,7 +8,7 @@ import t from 'tap'
 import { decodeJwt } from 'jose'
 import { startDevelopmentIssuer } from '../../../src/development/issuer.ts'
 
-const cli = fileURLToPath(new URL('../../../src/cli.js', import.meta.url))
+const cli = fileURLToPath(new URL('../../../service/cli.js', import.meta.url))
 const dataDir = t.testdir()
 const scopes = ['documents:read', 'documents:write']
 const running = await startDevelopmentIssuer({ audience: 'api', scopes, dataDir })
