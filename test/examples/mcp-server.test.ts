@@ -52,6 +52,19 @@ void t.test('what the challenges of an MCP server say', async (t) => {
   })
 })
 
+void t.test('the 403 of a tool names all scopes at once, and the metadata', async (t) => {
+  const { url, token } = await startForTokens(t)
+  const parameters = { name: 'add_note', arguments: { text: 'Buy milk' } }
+  const answer = await post(url, token, { method: 'tools/call', params: parameters })
+  t.equal(answer.status, 403)
+  const [challenge] = parseChallenges(answer.headers.get('www-authenticate'))
+  t.match(challenge?.params, {
+    error: 'insufficient_scope',
+    scope: 'documents:read documents:write',
+    resource_metadata: `${url.origin}/.well-known/oauth-protected-resource/mcp`
+  })
+})
+
 void t.test('a token of the same issuer for the API beside it opens nothing', async (t) => {
   const url = await startMcpServer(t)
   const token = await mintUserToken({ issuer, scope: 'documents:read', user: 'ada' })
@@ -61,16 +74,22 @@ void t.test('a token of the same issuer for the API beside it opens nothing', as
 })
 
 void t.test('a page of another origin gets nothing, even with a good token', async (t) => {
+  const { url, token } = await startForTokens(t)
+  const list = { method: 'tools/list' }
+  t.equal((await post(url, token, list)).status, 200)
+  t.equal((await post(url, token, list, { origin: 'https://evil.example' })).status, 403)
+})
+
+/** A server with a token for it, got without a browser. */
+async function startForTokens(t: Test) {
   const trusted = await startTestIssuer({ algorithms: ['ES256'] })
   t.teardown(() => trusted.close())
   const url = await startMcpServer(t, trusted.issuer)
-  const token = await trusted.mint({ aud: url.href, scope: 'documents:read' })
-  t.equal((await post(url, token)).status, 200)
-  t.equal((await post(url, token, { origin: 'https://evil.example' })).status, 403)
-})
+  return { url, token: await trusted.mint({ aud: url.href, scope: 'documents:read' }) }
+}
 
-/** Asks for the list of tools, as the clients of older protocol versions do. */
-function post(url: URL, token: string, headers = {}) {
+/** Sends a message as the clients of older protocol versions do. */
+function post(url: URL, token: string, message: object = {}, headers = {}) {
   return fetch(url, {
     method: 'POST',
     headers: {
@@ -79,7 +98,7 @@ function post(url: URL, token: string, headers = {}) {
       'content-type': 'application/json',
       ...headers
     },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message })
   })
 }
 
