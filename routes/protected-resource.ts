@@ -14,6 +14,8 @@ export interface ProtectedResourceOptions {
   readonly authorizationDetailsTypes?: (() => readonly string[]) | undefined
   /** The name shown to people, if there is one. */
   readonly name?: string | undefined
+  /** URL of a page for people who write clients, if there is one. */
+  readonly documentation?: (() => string) | undefined
 }
 
 /**
@@ -27,7 +29,8 @@ export default async function protectedResource(
     issuers,
     scopes,
     authorizationDetailsTypes = () => [],
-    name
+    name,
+    documentation
   }: ProtectedResourceOptions
 ): Promise<void> {
   const metadata = () => ({
@@ -36,7 +39,8 @@ export default async function protectedResource(
     ...withValues('scopes_supported', scopes()),
     bearer_methods_supported: ['header'],
     ...withValues('authorization_details_types_supported', authorizationDetailsTypes()),
-    ...(name !== undefined && { resource_name: name })
+    ...(name !== undefined && { resource_name: name }),
+    ...(documentation !== undefined && { resource_documentation: documentation() })
   })
 
   for (const path of paths) {
@@ -61,7 +65,8 @@ const Metadata = Type.Object(
     scopes_supported: Type.Optional(Type.Array(Type.String())),
     bearer_methods_supported: Type.Array(Type.Literal('header')),
     authorization_details_types_supported: Type.Optional(Type.Array(Type.String())),
-    resource_name: Type.Optional(Type.String())
+    resource_name: Type.Optional(Type.String()),
+    resource_documentation: Type.Optional(Type.String({ format: 'uri' }))
   },
   {
     description: 'Metadata of this API as a protected resource (RFC 9728).',
@@ -71,7 +76,8 @@ const Metadata = Type.Object(
         authorization_servers: ['https://id.example.com'],
         scopes_supported: ['openid', 'documents:read', 'documents:write'],
         bearer_methods_supported: ['header'],
-        resource_name: 'Latchkey'
+        resource_name: 'Latchkey',
+        resource_documentation: 'https://api.example.com/docs'
       }
     ]
   }

@@ -43,7 +43,8 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
       issuers: app.latchkey.issuers,
       scopes: () => app.latchkey.scopes(),
       authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),
-      name: 'Latchkey'
+      name: 'Latchkey',
+      documentation: () => `${publicUrl()}/docs`
     },
     operations: {
       checks: { 'issuer keys': () => app.latchkey.isReady(), database: () => isAnswering(storage) }

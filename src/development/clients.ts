@@ -49,3 +49,19 @@ export function isLoopbackUrl(url: string): boolean {
   const { protocol, hostname, username, hash } = new URL(url)
   return protocol === 'http:' && loopbackHosts.has(hostname) && username === '' && hash === ''
 }
+
+/** The port of an http URL on this machine; 0 for anything else, and for a port that is not known yet. */
+export function portOfLoopback(url: string): number {
+  return isLoopbackUrl(url) ? Number(new URL(url).port || 80) : 0
+}
+
+/**
+ * A client that registers itself (RFC 7591) names the scopes it wants first and would be held to them; here it may ask
+ * for more later, as MCP clients do.
+ */
+export const registeredClientMetadata = {
+  properties: ['scope'],
+  validator: (_ctx: unknown, _name: string, _value: unknown, metadata: { scope?: string }) => {
+    delete metadata.scope
+  }
+}

@@ -6,6 +6,7 @@ import type {
   ResourceServerInfo
 } from 'oidc-provider/lib/provider.js'
 import type { OidcProvider } from './load-provider.ts'
+import { portOfLoopback } from './clients.ts'
 import { developmentUsers, userScopes } from './users.ts'
 
 /** The API that the tokens of a development issuer are for. */
@@ -25,18 +26,28 @@ interface GrantOwner {
 }
 
 /**
- * What an access token for the API looks like (RFC 9068). There is one API here, so it is the same
- * whatever resource a client names. A client that acts for itself gets no scopes about users.
+ * What an access token for a resource looks like (RFC 9068, RFC 8707). A client that acts for itself gets no
+ * scopes about users.
  */
-export function resourceServerInfo(api: Api, client: Client): ResourceServerInfo {
+export function resourceServerInfo(api: Api, resource: string, client: Client): ResourceServerInfo {
   const alone = client.grantTypeAllowed('client_credentials')
   return {
-    audience: api.audience,
+    audience: audienceOf(api, resource),
     scope: [...(alone ? [] : userScopes), ...api.scopes].join(' '),
     accessTokenFormat: 'jwt',
     accessTokenTTL: 3600,
     jwt: { sign: { alg: 'RS256' } }
   }
+}
+
+/**
+ * The API itself, under whatever name, unless the resource is on another port of this machine: an API that somebody
+ * builds beside it. Where the API does not know its own port, there is no telling others from it.
+ */
+function audienceOf({ audience }: Api, resource: string): string {
+  const own = portOfLoopback(audience)
+  const other = portOfLoopback(resource)
+  return own > 0 && other > 0 && own !== other ? resource : audience
 }
 
 /** Consents to all that a client may ask for, so that no page has to. */
@@ -70,7 +81,7 @@ export function developmentUser(
       const known = [...developmentUsers.keys()].join(' or ')
       throw new CustomOIDCProviderError('invalid_grant', `user must be ${known}`)
     }
-    const info = resourceServerInfo(api, client)
+    const info = resourceServerInfo(api, api.resource, client)
     const token = new provider.AccessToken({ accountId: user, client, gty: 'development-user' })
     token.resourceServer = new provider.ResourceServer(api.resource, info)
     token.scope = common(params['scope'] ?? '', info.scope)

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { JWK } from 'jose'
 import type { Client, Context, Middleware, Provider } from 'oidc-provider/lib/provider.js'
-import { developmentClients, developmentUserGrant, isLoopbackUrl } from './clients.ts'
+import {
+  developmentClients,
+  developmentUserGrant,
+  isLoopbackUrl,
+  registeredClientMetadata
+} from './clients.ts'
 import { developmentUser, grantEverything, resourceServerInfo, type Api } from './grants.ts'
 import type { IssuerFile } from './issuer-file.ts'
 import type { OidcProvider } from './load-provider.ts'
@@ -41,13 +46,14 @@ export function createProvider(oidc: OidcProvider, options: ProviderOptions): Pr
   ])
   return provider
     .use(onlyAs(issuer))
-    .use(userInfo({ issuer, audience: api.audience, keys: file.keys.map(publicPart) }))
+    .use(userInfo({ issuer, keys: file.keys.map(publicPart) }))
     .use(login(provider, oidc))
 }
 
 function settings(api: Api, file: IssuerFile): object {
   return {
     clients: developmentClients(file.clientSecret),
+    extraClientMetadata: registeredClientMetadata,
     jwks: { keys: file.keys },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     claims: claimsOfScope,
@@ -97,12 +103,14 @@ function features(api: Api): object {
       successSource: (ctx: Context) =>
         messagePage(ctx, 'Connected', 'The device is signed in. You can close this page.')
     },
+    // MCP clients know nobody beforehand; what they register lasts until the issuer stops
+    registration: { enabled: true, issueRegistrationAccessToken: false },
     resourceIndicators: {
       enabled: true,
       defaultResource: (_ctx: Context, _client: Client, oneOf?: readonly string[]) =>
         oneOf?.[0] ?? api.resource,
-      getResourceServerInfo: (_ctx: Context, _resource: string, client: Client) =>
-        resourceServerInfo(api, client),
+      getResourceServerInfo: (_ctx: Context, resource: string, client: Client) =>
+        resourceServerInfo(api, resource, client),
       useGrantedResource: () => true
     },
     rpInitiatedLogout: {

@@ -5,19 +5,18 @@ import { claimsOf } from './users.ts'
 
 interface UserInfoOptions {
   readonly issuer: string
-  readonly audience: string
   /** Public signing keys of this issuer. */
   readonly keys: readonly JWK[]
 }
 
 /**
  * Answers UserInfo requests (OIDC Core section 5.3) for this issuer's own access tokens.
- * oidc-provider refuses them there, as they are JWTs and meant for the API.
+ * oidc-provider refuses them there, as they are JWTs and meant for an API.
  */
-export function userInfo({ issuer, audience, keys }: UserInfoOptions): Middleware {
+export function userInfo({ issuer, keys }: UserInfoOptions): Middleware {
   const keySet = createLocalJWKSet({ keys: [...keys] })
   const verify = async (token: string) =>
-    (await jwtVerify(token, keySet, { issuer, audience, typ: 'at+jwt' })).payload
+    (await jwtVerify(token, keySet, { issuer, typ: 'at+jwt' })).payload
 
   return async (ctx, next) => {
     if (ctx.path !== '/me') return next()

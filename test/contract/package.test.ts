@@ -76,7 +76,7 @@ t.test('the package holds what it needs and no tests', async (t) => {
   t.ok(paths.includes('bin/latchkey.mjs'))
   t.ok(paths.includes('dist/service/cli.js'))
   t.ok(paths.includes('openapi.yaml'))
-  t.notOk(paths.some((path) => path.startsWith('dist/test') || path.startsWith('dist/bench')))
+  t.notOk(paths.some((path) => /^(?:dist\/)?(?:test|bench|examples)\//.test(path)))
 })
 
 t.test('the command of a clone that is not built yet says what to do', async (t) => {

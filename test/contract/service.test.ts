@@ -71,7 +71,8 @@ void t.test(
       authorization_servers: [issuer.issuer],
       scopes_supported: ['documents:read', 'documents:write', 'openid'],
       bearer_methods_supported: ['header'],
-      resource_name: 'Latchkey'
+      resource_name: 'Latchkey',
+      resource_documentation: 'https://api.example.com/docs'
     })
   }
 )

