@@ -120,13 +120,18 @@ export function withPreset(options: IssuerOptions): IssuerOptions {
   check(isKnown, `preset of ${options.issuer}`, name, presetNames.join(', '))
   const preset: Preset = presets[name]
   refuseContradictions(preset, options)
-  const own = Object.entries(options).filter(([, value]) => value !== undefined)
   const { fills } = preset
   return {
     ...fills,
-    ...(Object.fromEntries(own) as unknown as IssuerOptions),
-    ...((claims ?? fills.claims) && { claims: { ...fills.claims, ...claims } })
+    ...said(options),
+    ...((claims ?? fills.claims) && { claims: { ...fills.claims, ...said(claims ?? {}) } })
   }
+}
+
+/** What is undefined was not said. */
+function said<Options extends object>(options: Options): Options {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as unknown as Options
 }
 
 function refuseContradictions(
