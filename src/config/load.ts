@@ -128,13 +128,15 @@ function nameOf(pointer: string, variables: GivenSettings['variables']): string 
 function describeFound(pointer: string, value: unknown): string {
   if (value === undefined) return 'nothing'
   if (pointer === '/databaseUrl') return describeSecret(value)
-  if (pointer.endsWith('/clientSecret')) return 'a value that is not shown'
+  if (secretNames.some((name) => pointer.endsWith(`/${name}`))) return 'a value that is not shown'
   const shown = JSON.stringify(value, withoutSecrets).replace(/\/\/[^/]*@/, '//***@')
   return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown
 }
 
+const secretNames = ['clientSecret', 'privateKey']
+
 function withoutSecrets(name: string, value: unknown): unknown {
-  return name === 'clientSecret' ? '***' : value
+  return secretNames.includes(name) ? '***' : value
 }
 
 function describeSecret(value: unknown): string {

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { decryptionAlgorithms } from '../issuer/decryption.ts'
 import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
 import { isAddressBlock, isBaseUrl, isDatabaseUrl, isDataDirectory, isOrigin } from './rules.ts'
@@ -26,6 +27,21 @@ const IntrospectionSettings = Type.Object(
     signedAnswers: Type.Optional(Type.Boolean({ description: 'true or false' }))
   },
   { additionalProperties: false, description: 'an object with clientId and its credentials' }
+)
+
+/** The private key for what the issuer encrypts; whether it fits is judged by the plugin. */
+const DecryptionSettings = Type.Object(
+  {
+    privateKeyFile: Type.Optional(text('the path of a file', (value) => value !== '')),
+    privateKey: Type.Optional(text('a private key as PEM or JWK', (value) => value !== '')),
+    algorithms: Type.Optional(
+      Type.Array(oneOf([...decryptionAlgorithms]), {
+        minItems: 1,
+        description: 'a list of key management algorithms'
+      })
+    )
+  },
+  { additionalProperties: false, description: 'an object with privateKeyFile or privateKey' }
 )
 
 /** What is trusted of one issuer. The plugin's options have the same names. */
@@ -58,6 +74,8 @@ const IssuerSettings = Type.Object(
     ),
     introspection: Type.Optional(IntrospectionSettings),
     userinfo: Type.Optional(oneOf(['forward', 'off'])),
+    decryption: Type.Optional(DecryptionSettings),
+    encryptedTokens: Type.Optional(oneOf(['off', 'optional', 'required'])),
     claims: Type.Optional(
       Type.Object(
         {

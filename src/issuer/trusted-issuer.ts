@@ -2,10 +2,12 @@ import { silentObserver, type Observer } from '../observe/observer.ts'
 import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
 import { type ClaimMapping, type ClaimNames, createClaimMapping } from '../token/claim-mapping.ts'
 import type { ScopeHierarchy } from '../token/scope-hierarchy.ts'
+import type { TokenEncryption } from '../token/encrypted-tokens.ts'
 import type { TokenPolicy } from '../token/policy.ts'
 import { normalizedType } from '../token/token-type.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
+import type { DecryptionOptions } from './decryption.ts'
 import { isIdentifierUrl } from './identifier-url.ts'
 import { KeySet, type KeySetStore } from './key-set.ts'
 import { createKeySource } from './key-source.ts'
@@ -19,6 +21,7 @@ import {
 } from './opaque-token-options.ts'
 import { check } from './option-check.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
+import { readTokenEncryption, type TokenEncryptionOptions } from './token-encryption.ts'
 import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
@@ -44,6 +47,13 @@ export interface IssuerOptions {
   readonly tokens?: readonly TokenKind[] | undefined
   /** Needed for `opaque` tokens, and for nothing else. */
   readonly introspection?: IntrospectionOptions | undefined
+  /** The private key of this API, for what the issuer encrypts to it. */
+  readonly decryption?: DecryptionOptions | undefined
+  /**
+   * Whether its access tokens are encrypted: nested JWTs (RFC 7519 section 5.2). `required` refuses plain ones. Default
+   * `optional` with `decryption`, else `off`.
+   */
+  readonly encryptedTokens?: TokenEncryptionOptions['encryptedTokens']
 }
 
 /** What all issuers of one API share. */
@@ -71,6 +81,8 @@ export interface TrustedIssuer {
   readonly verifiesJwts: boolean
   /** Judges tokens by asking the issuer; undefined if it is never asked. */
   readonly opaqueTokens: Verifier | undefined
+  /** How its encrypted tokens are read; undefined if they are not. */
+  readonly encryption: TokenEncryption | undefined
   /** Stops asking the issuer and ends the connections to it. */
   close(): Promise<void>
 }
@@ -93,17 +105,26 @@ export function createTrustedIssuers(
     checkNames(options)
     const policy = createPolicy(options)
     if (trusted.has(policy.issuer)) throw new TypeError(`issuers: ${policy.issuer} is listed twice`)
-    const opaque = readOpaqueTokenOptions(options, dependencies)
-    trusted.set(policy.issuer, createTrustedIssuer(policy, options, opaque, dependencies))
+    const read = {
+      opaque: readOpaqueTokenOptions(options, dependencies),
+      encryption: readTokenEncryption(options, dependencies)
+    }
+    trusted.set(policy.issuer, createTrustedIssuer(policy, options, read, dependencies))
   }
   refuseSecondIssuerOfOpaqueTokens(issuers)
   return trusted
 }
 
+/** Options that were checked, their files read. */
+interface ReadOptions {
+  readonly opaque: OpaqueTokenSettings | undefined
+  readonly encryption: TokenEncryption | undefined
+}
+
 function createTrustedIssuer(
   policy: TokenPolicy,
   { userinfo = 'forward', tokens, claims }: IssuerOptions,
-  opaque: OpaqueTokenSettings | undefined,
+  { opaque, encryption }: ReadOptions,
   {
     prepare,
     scopes,
@@ -136,6 +157,7 @@ function createTrustedIssuer(
         : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock }),
     verifiesJwts: tokens?.includes('jwt') ?? true,
     opaqueTokens: opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context),
+    encryption,
     close
   }
 }
@@ -149,7 +171,9 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   userinfo: true,
   claims: true,
   tokens: true,
-  introspection: true
+  introspection: true,
+  decryption: true,
+  encryptedTokens: true
 }
 const optionNames = Object.keys(knownOptions)
 

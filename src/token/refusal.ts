@@ -15,6 +15,8 @@ const descriptions = {
   not_yet_valid: 'The access token is not valid yet',
   wrong_audience: 'The access token is not meant for this API',
   sender_constrained: 'The access token is bound to a key and is not accepted as a bearer token',
+  not_encrypted: 'The access token is not encrypted',
+  undecryptable: 'The access token can not be decrypted',
   unknown_key: 'The signing key of the access token is unknown',
   bad_signature: 'The signature of the access token is invalid',
   inactive: 'The issuer says that the access token is not active',

@@ -1,6 +1,7 @@
 import type { KeyFinder } from '../issuer/key-store.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
 import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
+import { createEncryptedTokens, hasFiveParts, type TokenMemory } from './encrypted-tokens.ts'
 import { accepted, judgeClaims, judgeHeader } from './policy.ts'
 import { createPrincipal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
@@ -32,11 +33,22 @@ const maxKnownHeaders = 1000
  * section 4). The issuer is chosen by exact `iss` before anything is fetched, and only its own keys can verify. Which
  * tokens the issuer is asked about is fixed beforehand: one that fails here is never tried there (RFC 9701 section 9).
  * @param clock milliseconds since the epoch
+ * @param inside for what comes out of encrypted tokens: where it is remembered, and nobody is asked about it
  */
-export function createVerifier(issuers: TrustedIssuers, clock: () => number = Date.now): Verifier {
-  const verified = new VerifiedTokens()
+export function createVerifier(
+  issuers: TrustedIssuers,
+  clock: () => number = Date.now,
+  inside?: TokenMemory
+): Verifier {
+  const verified = inside ?? new VerifiedTokens()
   const known = new Map<string, KnownHeader>()
-  const [opaqueTokens] = [...issuers.values()].flatMap(({ opaqueTokens }) => opaqueTokens ?? [])
+  const [opaqueTokens] = [...issuers.values()].flatMap(({ opaqueTokens }) =>
+    inside === undefined ? (opaqueTokens ?? []) : []
+  )
+  const encryptedTokens =
+    inside === undefined
+      ? createEncryptedTokens(issuers, verified, (memory) => createVerifier(issuers, clock, memory))
+      : undefined
 
   const accept = (
     token: string,
@@ -68,6 +80,8 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     const header = decodeHeader(headerSegment)
     if (header instanceof Refusal) return header
     if (issuer === undefined) return refusals.untrusted_issuer
+    if (issuer.encryption?.isRequired === true && inside === undefined)
+      return refusals.not_encrypted
     const refusal =
       judgeHeader(header, issuer.policy) ?? judgeClaims(claims, issuer.policy, now / 1000)
     if (refusal !== undefined) return refusal
@@ -84,10 +98,11 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
   }
 
   /** What is no JWT says nothing of its issuer: it can only be that of the one issuer with opaque tokens. */
-  const judgeOpaque = (token: string, refusal: Refusal) =>
-    opaqueTokens === undefined || refusal !== refusals.malformed || hasThreeParts(token)
-      ? refusal
-      : opaqueTokens(token)
+  const judgeOpaque = (token: string, refusal: Refusal) => {
+    if (refusal !== refusals.malformed || hasThreeParts(token)) return refusal
+    if (encryptedTokens !== undefined && hasFiveParts(token)) return encryptedTokens(token)
+    return opaqueTokens === undefined ? refusal : opaqueTokens(token)
+  }
 
   return (token) => {
     const now = clock()
