@@ -6,9 +6,11 @@ const whoAmI = Type.Object(
   {
     iss: Type.String({ description: 'The issuer of the token.' }),
     sub: Type.String({ description: 'The subject: unique only together with `iss`.' }),
-    aud: Type.Union([Type.String(), Type.Array(Type.String())], {
-      description: 'The audience, or audiences, as the token says it.'
-    }),
+    aud: Type.Optional(
+      Type.Union([Type.String(), Type.Array(Type.String())], {
+        description: 'The audience, or audiences, as the token says it.'
+      })
+    ),
     client_id: Type.Optional(Type.String({ description: 'The client the token was issued to.' })),
     scopes: Type.Array(Type.String(), { description: 'The granted scopes.' }),
     exp: Type.Number({ description: 'Expiry, in seconds since the epoch.' })
@@ -55,7 +57,7 @@ function describe({ issuer, subject, clientId, scopes, expiresAt, claims }: Prin
   return {
     iss: issuer,
     sub: subject,
-    aud: claims['aud'] as string | string[],
+    ...(claims['aud'] !== undefined && { aud: claims['aud'] as string | string[] }),
     ...(clientId === undefined ? {} : { client_id: clientId }),
     scopes: [...scopes],
     exp: expiresAt

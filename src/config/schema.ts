@@ -1,15 +1,31 @@
 import { Type } from 'typebox'
 import { decryptionAlgorithms } from '../issuer/decryption.ts'
 import { isIdentifierUrl } from '../issuer/identifier-url.ts'
+import { presetNames } from '../issuer/presets.ts'
+import { audienceClaims } from '../issuer/token-marks.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
 import { isAddressBlock, isBaseUrl, isDatabaseUrl, isDataDirectory, isOrigin } from './rules.ts'
 import { isClaimPath } from '../token/roles.ts'
+import { idTokenMarks } from '../token/token-type.ts'
 
 // The description of a setting is what its error message calls "allowed".
 
 const audience = text('a name without white space', (value) => /^\S+$/.test(value))
 
 const claim = text('a claim such as realm_access.roles', isClaimPath)
+
+const claims = Type.Optional(
+  Type.Union([claim, Type.Array(claim, { minItems: 1 })], {
+    description: 'one or more claims such as realm_access.roles'
+  })
+)
+
+const claimValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
+
+const ClaimValues = Type.Record(
+  Type.String(),
+  Type.Union([claimValue, Type.Array(claimValue, { minItems: 1 })])
+)
 
 /** How an issuer is asked about opaque tokens; what contradicts what is judged by the plugin. */
 const IntrospectionSettings = Type.Object(
@@ -62,7 +78,7 @@ const IssuerSettings = Type.Object(
     ),
     typ: Type.Optional(
       Type.Array(
-        text('a media type such as at+jwt', (value) => /^\S+$/.test(value)),
+        text('a media type such as at+jwt, or absent', (value) => /^\S+$/.test(value)),
         { minItems: 1, description: 'a list of token types such as at+jwt' }
       )
     ),
@@ -78,15 +94,20 @@ const IssuerSettings = Type.Object(
     encryptedTokens: Type.Optional(oneOf(['off', 'optional', 'required'])),
     claims: Type.Optional(
       Type.Object(
-        {
-          roles: Type.Optional(
-            Type.Union([claim, Type.Array(claim, { minItems: 1 })], {
-              description: 'one or more claims such as realm_access.roles'
-            })
-          )
-        },
+        { roles: claims, scopes: claims, client: claims, tokenId: claims },
         { additionalProperties: false, description: 'an object that says which claims have roles' }
       )
+    ),
+    preset: Type.Optional(oneOf(presetNames)),
+    audienceClaim: Type.Optional(oneOf([...audienceClaims])),
+    requiredClaims: Type.Optional(
+      Type.Union([ClaimValues, Type.Array(ClaimValues, { minItems: 1 })], {
+        description:
+          'claims with their values, such as { "token_use": "access" }, or a list of such objects'
+      })
+    ),
+    idTokenMarks: Type.Optional(
+      Type.Array(oneOf([...idTokenMarks]), { description: `a list of ${idTokenMarks.join(', ')}` })
     ),
     clockTolerance: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 300, description: 'seconds, from 0 to 300' })

@@ -4,7 +4,8 @@ import { type ClaimMapping, type ClaimNames, createClaimMapping } from '../token
 import type { ScopeHierarchy } from '../token/scope-hierarchy.ts'
 import type { TokenEncryption } from '../token/encrypted-tokens.ts'
 import type { TokenPolicy } from '../token/policy.ts'
-import { normalizedType } from '../token/token-type.ts'
+import type { RequiredClaims } from '../token/required-claims.ts'
+import { type IdTokenMark, typeOfOption } from '../token/token-type.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
 import type { DecryptionOptions } from './decryption.ts'
@@ -20,8 +21,10 @@ import {
   type TokenKind
 } from './opaque-token-options.ts'
 import { check } from './option-check.ts'
+import { type PresetName, withPreset } from './presets.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
 import { readTokenEncryption, type TokenEncryptionOptions } from './token-encryption.ts'
+import { type AudienceClaim, readTokenMarks } from './token-marks.ts'
 import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
@@ -30,9 +33,23 @@ export interface IssuerOptions {
   readonly issuer: string
   /** The audience, or audiences, that this API answers to. */
   readonly audience: string | readonly string[]
+  /** Fills in what is known of a provider; what is said beside it wins. Default: nothing is filled in. */
+  readonly preset?: PresetName | undefined
+  /** The claim that must name an `audience` where a token has no `aud`. Default `aud`: it must have one. */
+  readonly audienceClaim?: AudienceClaim | undefined
+  /**
+   * Claims that its access tokens have, with their values (`*`: any), and other tokens of it have not:
+   * `{ token_use: 'access' }`. Of a list, one entry has to be met.
+   */
+  readonly requiredClaims?: RequiredClaims | readonly RequiredClaims[] | undefined
+  /**
+   * What shows that a token is an ID token: a `nonce`, or the token's own client as its only audience and nothing
+   * granted (`own_audience`). Default both; fewer only beside `requiredClaims`, for access tokens that have them too.
+   */
+  readonly idTokenMarks?: readonly IdTokenMark[] | undefined
   /** Accepted signature algorithms. Default: all supported ones, which are all asymmetric. */
   readonly algorithms?: readonly Algorithm[] | undefined
-  /** Accepted `typ` headers. Default `at+jwt` and `JWT`; RFC 9068 alone wants `at+jwt`. */
+  /** Accepted `typ` headers; `absent` for none. Default `at+jwt` and `JWT`; RFC 9068 alone wants `at+jwt`. */
   readonly typ?: readonly string[] | undefined
   /** Seconds by which the clocks of issuer and API may differ, 0 to 300. Default 5. */
   readonly clockTolerance?: number | undefined
@@ -101,8 +118,9 @@ export function createTrustedIssuers(
   const isList = Array.isArray(issuers) && issuers.length > 0
   check(isList, 'issuers', issuers, 'a list of one or more issuers')
   const trusted = new Map<string, TrustedIssuer>()
-  for (const options of issuers) {
-    checkNames(options)
+  for (const given of issuers) {
+    checkNames(given)
+    const options = withPreset(given)
     const policy = createPolicy(options)
     if (trusted.has(policy.issuer)) throw new TypeError(`issuers: ${policy.issuer} is listed twice`)
     const read = {
@@ -135,7 +153,7 @@ function createTrustedIssuer(
   }: TrustDependencies
 ): TrustedIssuer {
   const { issuer } = policy
-  const mapping = createClaimMapping(claims, scopes)
+  const mapping = createClaimMapping(claims, scopes, policy.audiences)
   // connections of their own, so that keys never wait behind an endpoint that hangs
   const fetchKeys = createBoundedFetch(issuer, fetchOptions)
   const fetchUserInfo = createBoundedFetch(issuer, fetchOptions)
@@ -165,6 +183,10 @@ function createTrustedIssuer(
 const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   issuer: true,
   audience: true,
+  preset: true,
+  audienceClaim: true,
+  requiredClaims: true,
+  idTokenMarks: true,
   algorithms: true,
   typ: true,
   clockTolerance: true,
@@ -206,7 +228,8 @@ function createPolicy(options: IssuerOptions): TokenPolicy {
     issuer,
     audiences: new Set(audiences),
     algorithms: new Set(algorithms),
-    types: new Set(typ.map(normalizedType)),
+    types: new Set(typ.map(typeOfOption)),
+    ...readTokenMarks(options),
     clockTolerance
   }
 }

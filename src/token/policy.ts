@@ -1,7 +1,8 @@
 import type { Algorithm } from './algorithms.ts'
 import type { AcceptedClaims } from './principal.ts'
 import { type Refusal, refusals } from './refusal.ts'
-import { isOtherKind } from './token-type.ts'
+import { type ClaimRequirements, hasRequiredClaims } from './required-claims.ts'
+import { type IdTokenMark, isOtherKind } from './token-type.ts'
 import type { UnverifiedClaims, UnverifiedHeader } from './unverified.ts'
 
 /** What the tokens of one issuer must look like. */
@@ -9,9 +10,15 @@ export interface TokenPolicy {
   readonly issuer: string
   /** The audiences this API answers to; a token must name one of them exactly. */
   readonly audiences: ReadonlySet<string>
+  /** The claim that has to name one of them where there is no `aud`; itself `aud` where there must be one. */
+  readonly audienceClaim: string
   readonly algorithms: ReadonlySet<Algorithm>
   /** Accepted `typ` headers, normalized. */
   readonly types: ReadonlySet<string>
+  /** Of these sets a token must have all claims of one; if there are none, nothing. */
+  readonly requiredClaims: readonly ClaimRequirements[]
+  /** What makes an ID token of a token. */
+  readonly idTokenMarks: readonly IdTokenMark[]
   /** Seconds by which the clocks of issuer and API may differ. */
   readonly clockTolerance: number
 }
@@ -44,8 +51,9 @@ export function judgeClaims(
   if (typeof claims['sub'] !== 'string' || claims['sub'] === '') return refusals.invalid_claims
   return (
     judgeTimes(claims, policy.clockTolerance, now) ??
-    judgeAudience(claims['aud'], policy.audiences) ??
-    (isOtherKind(claims) ? refusals.wrong_type : undefined) ??
+    judgeAudience(audienceOf(claims, policy), policy.audiences) ??
+    (isOtherKind(claims, policy.idTokenMarks) ? refusals.wrong_type : undefined) ??
+    (hasRequiredClaims(claims, policy.requiredClaims) ? undefined : refusals.invalid_claims) ??
     judgeConfirmation(claims['cnf'])
   )
 }
@@ -67,6 +75,11 @@ function judgeTimes(
   if (nbf !== undefined && nbf - tolerance > now) return refusals.not_yet_valid
   if (iat !== undefined && iat - tolerance > now) return refusals.not_yet_valid
   return undefined
+}
+
+/** What stands in for `aud` never stands beside it: a token for another API names that one there. */
+function audienceOf(claims: UnverifiedClaims, { audienceClaim }: TokenPolicy): unknown {
+  return claims['aud'] === undefined ? claims[audienceClaim] : claims['aud']
 }
 
 function judgeAudience(aud: unknown, ours: ReadonlySet<string>): Refusal | undefined {

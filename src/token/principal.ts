@@ -1,6 +1,6 @@
 import { type ClaimMapping, plainMapping } from './claim-mapping.ts'
-import { grantedRoles } from './roles.ts'
-import { grantedScopes } from './scope.ts'
+import { claimAt, type ClaimPath, grantedRoles } from './roles.ts'
+import { grantedScopes, scopesAt } from './scope.ts'
 import { withImplied } from './scope-hierarchy.ts'
 
 /** What a verified access token says of its caller. Frozen, and shared by all requests with that token. */
@@ -9,13 +9,15 @@ export interface Principal {
   readonly issuer: string
   /** The token's `sub`: unique only together with the issuer. */
   readonly subject: string
-  /** `client_id`, or `azp` where the issuer sends that; undefined if the token names no client. */
+  /** `client_id`, else `azp`, or what the issuer's `claims.client` names; undefined if the token names no client. */
   readonly clientId: string | undefined
+  /** The token's `jti`, or what the issuer's `claims.tokenId` names; undefined if it has none. */
+  readonly tokenId: string | undefined
   /** The granted scopes, in the token's order, without repetitions; then those that they imply. */
   readonly scopes: readonly string[]
   /** The caller's roles, from where the issuer's `claims.roles` option says; none if it says nothing. */
   readonly roles: readonly string[]
-  /** The token's `aud`, always as a list. */
+  /** The token's `aud`, always as a list; empty where another claim stands in for it (`audienceClaim`). */
   readonly audience: readonly string[]
   /** The token's `exp`: seconds since the epoch. */
   readonly expiresAt: number
@@ -27,7 +29,7 @@ export interface Principal {
 export interface AcceptedClaims extends Readonly<Record<string, unknown>> {
   readonly iss: string
   readonly sub: string
-  readonly aud: string | readonly string[]
+  readonly aud?: string | readonly string[] | undefined
   readonly exp: number
 }
 
@@ -53,13 +55,17 @@ class VerifiedPrincipal implements Principal {
   constructor(claims: AcceptedClaims, mapping: ClaimMapping) {
     this.issuer = claims.iss
     this.subject = claims.sub
-    this.clientId = textOf(claims['client_id']) ?? textOf(claims['azp'])
-    this.scopes = withImplied(grantedScopes(claims), mapping.scopes)
-    this.audience = Object.freeze(typeof claims.aud === 'string' ? [claims.aud] : [...claims.aud])
+    this.clientId = firstText(claims, mapping.client)
+    this.scopes = withImplied(scopesOf(claims, mapping), mapping.scopes)
+    this.audience = Object.freeze(audienceOf(claims))
     this.expiresAt = claims.exp
     this.#claims = claims
     this.#mapping = mapping
     Object.freeze(this)
+  }
+
+  get tokenId(): string | undefined {
+    return firstText(this.#claims, this.#mapping.tokenId)
   }
 
   // read on demand, as the claims are: most routes ask for no role
@@ -73,8 +79,20 @@ class VerifiedPrincipal implements Principal {
   }
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
+function scopesOf(claims: AcceptedClaims, { scopeClaims }: ClaimMapping): readonly string[] {
+  return scopeClaims === undefined ? grantedScopes(claims) : scopesAt(claims, scopeClaims)
+}
+
+function audienceOf({ aud = [] }: AcceptedClaims): string[] {
+  return typeof aud === 'string' ? [aud] : [...aud]
+}
+
+function firstText(claims: AcceptedClaims, paths: readonly ClaimPath[]): string | undefined {
+  for (const path of paths) {
+    const value = claimAt(claims, path)
+    if (typeof value === 'string' && value !== '') return value
+  }
+  return undefined
 }
 
 /** Freezes a JSON value and all that is in it, so that those who share it can not change it for one another. */

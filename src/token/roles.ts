@@ -1,13 +1,22 @@
 /** Where a claim is: the names of members, from the outermost inwards. */
 export type ClaimPath = readonly string[]
 
+/** Stands, as the last name, for the names of an object's members. */
+const memberNames = '*'
+
 /** Whether a text names a claim: names joined by dots, none of them empty; or one name that is a URI. */
 export function isClaimPath(value: unknown): value is string {
-  return typeof value === 'string' && parseClaimPath(value).every((name) => name !== '')
+  if (typeof value !== 'string') return false
+  const path = parseClaimPath(value)
+  return path.every((name) => name !== '') && !path.slice(0, -1).includes(memberNames)
 }
 
-/** `realm_access.roles` is a member of a member; `https://api.example.com/roles` is one name, dots and all. */
+/**
+ * `realm_access.roles` is a member of a member; `https://api.example.com/roles` is one name, dots and all; `roles.*`
+ * stands for the names of the members of `roles`.
+ */
 export function parseClaimPath(text: string): ClaimPath {
+  if (text.endsWith(`.${memberNames}`)) return [...parseClaimPath(text.slice(0, -2)), memberNames]
   return text.includes('://') ? [text] : text.split('.')
 }
 
@@ -32,8 +41,24 @@ function rolesIn(value: unknown): readonly string[] {
   return roles.every(isRole) ? roles.filter((role) => role !== '') : noRoles
 }
 
-function claimAt(claims: unknown, path: ClaimPath): unknown {
-  return path.reduce((value, name) => (hasMember(value, name) ? value[name] : undefined), claims)
+/** The value of a claim; for a path that ends in `*`, the names of its members. Undefined if there is none. */
+export function claimAt(claims: unknown, path: ClaimPath): unknown {
+  return path.reduce(
+    (value, name) => (name === memberNames ? namesIn(value) : memberOf(value, name)),
+    claims
+  )
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return hasMember(value, name) ? value[name] : undefined
+}
+
+/** A member that is false or null says that there is no such role. */
+function namesIn(value: unknown): readonly string[] | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  return Object.entries(value).flatMap(([name, member]) =>
+    member === false || member === null ? [] : [name]
+  )
 }
 
 function hasMember(value: unknown, name: string): value is Record<string, unknown> {

@@ -1,9 +1,22 @@
+import { claimAt, type ClaimPath } from './roles.ts'
+
 /** One scope value (RFC 6749 section 3.3): printable ASCII without space, quote and backslash. */
 const scopeToken = /^[\x21\x23-\x5B\x5D-\x7E]+$/
 
 /** Whether a value is a well-formed scope. */
 export function isScope(value: unknown): value is string {
   return typeof value === 'string' && scopeToken.test(value)
+}
+
+/**
+ * The scopes that an issuer puts into claims of its own choice: those of all paths. A claim is a string, split by
+ * spaces, or an array of strings; any other form grants nothing.
+ */
+export function scopesAt(
+  claims: Readonly<Record<string, unknown>>,
+  paths: readonly ClaimPath[]
+): readonly string[] {
+  return distinct(paths.flatMap((path) => scopesIn(claimAt(claims, path))))
 }
 
 const noScopes: readonly string[] = Object.freeze([])
@@ -13,10 +26,12 @@ const noScopes: readonly string[] = Object.freeze([])
  * Any other form grants nothing. Scopes are compared exactly; order has no meaning.
  */
 export function grantedScopes(claims: Readonly<Record<string, unknown>>): readonly string[] {
-  const value = claims['scope'] ?? claims['scp']
-  if (typeof value === 'string') return distinct(value.split(' '))
-  if (Array.isArray(value) && value.every((entry) => typeof entry === 'string'))
-    return distinct(value)
+  return distinct(scopesIn(claims['scope'] ?? claims['scp']))
+}
+
+function scopesIn(value: unknown): readonly string[] {
+  if (typeof value === 'string') return value.split(' ')
+  if (Array.isArray(value) && value.every((entry) => typeof entry === 'string')) return value
   return noScopes
 }
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { isAlgorithm, type Algorithm } from './algorithms.ts'
 import { type Refusal, refusals } from './refusal.ts'
-import { normalizedType } from './token-type.ts'
+import { normalizedType, noType } from './token-type.ts'
 
 /** Longest token that is looked at, in characters; Node itself accepts 16 KiB of header fields in all. */
 const maxTokenLength = 16_384
@@ -13,7 +13,7 @@ const maxKeyIdLength = 256
 export interface UnverifiedHeader {
   readonly algorithm: Algorithm
   readonly keyId: string | undefined
-  /** The `typ` in lower case and without `application/`. */
+  /** The `typ` in lower case and without `application/`; {@link noType} if there is none. */
   readonly type: string
 }
 
@@ -69,9 +69,9 @@ export function decodeHeader(segment: string): UnverifiedHeader | Refusal {
   if (!isAlgorithm(alg)) return refusals.unsupported_algorithm
   if ('crit' in header || 'b64' in header) return refusals.unsupported_header
   if (kid !== undefined && !isKeyId(kid)) return refusals.invalid_key_id
-  if (typeof typ !== 'string') return refusals.wrong_type
+  if (typ !== undefined && typeof typ !== 'string') return refusals.wrong_type
   if (typeof cty === 'string' && normalizedType(cty) === 'jwt') return refusals.wrong_type
-  return { algorithm: alg, keyId: kid, type: normalizedType(typ) }
+  return { algorithm: alg, keyId: kid, type: typ === undefined ? noType : normalizedType(typ) }
 }
 
 /** Decodes the claims: a UTF-8 JSON object (RFC 7519 section 7.2). */

@@ -125,8 +125,13 @@ export function createVerifier(
 }
 
 /** A JWT whose issuer wants to be asked about it; what it says itself only chooses the issuer. */
-function judgeElsewhere(token: string, claims: UnverifiedClaims, { opaqueTokens }: TrustedIssuer) {
-  if (opaqueTokens === undefined || isOtherKind(claims)) return refusals.wrong_type
+function judgeElsewhere(
+  token: string,
+  claims: UnverifiedClaims,
+  { opaqueTokens, policy }: TrustedIssuer
+) {
+  const isOther = isOtherKind(claims, policy.idTokenMarks)
+  if (opaqueTokens === undefined || isOther) return refusals.wrong_type
   return opaqueTokens(token)
 }
 

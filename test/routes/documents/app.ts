@@ -58,6 +58,7 @@ function principalOf(subject: string): Principal {
     issuer: 'https://id.example.com',
     subject,
     clientId: 'app',
+    tokenId: undefined,
     scopes: ['documents:read', 'documents:write'],
     roles: [],
     audience: ['https://api.example.com'],

@@ -4,6 +4,7 @@ import { plainMapping } from '../../../src/token/claim-mapping.ts'
 import { createOpaqueTokens } from '../../../src/token/opaque-tokens.ts'
 import type { TokenPolicy } from '../../../src/token/policy.ts'
 import { refusals } from '../../../src/token/refusal.ts'
+import { idTokenMarks } from '../../../src/token/token-type.ts'
 import { IssuerUnavailable, type Verdict } from '../../../src/token/verdict.ts'
 
 const issuer = 'https://id.example.com'
@@ -11,6 +12,9 @@ const start = 1_800_000_000
 const policy: TokenPolicy = {
   issuer,
   audiences: new Set(['api']),
+  audienceClaim: 'aud',
+  requiredClaims: [],
+  idTokenMarks,
   algorithms: new Set(),
   types: new Set(),
   clockTolerance: 5
