@@ -1,4 +1,5 @@
 import { type ClaimMapping, plainMapping } from './claim-mapping.ts'
+import { type Confirmation, confirmationOf } from './confirmation.ts'
 import { grantedRoles } from './roles.ts'
 import { grantedScopes } from './scope.ts'
 import { withImplied } from './scope-hierarchy.ts'
@@ -19,6 +20,8 @@ export interface Principal {
   readonly audience: readonly string[]
   /** The token's `exp`: seconds since the epoch. */
   readonly expiresAt: number
+  /** The key or certificate that the caller has proved to have; undefined for a plain bearer token. */
+  readonly confirmation: Confirmation | undefined
   /** All claims of the token, deeply frozen. Only those named above were checked. */
   readonly claims: Readonly<Record<string, unknown>>
 }
@@ -46,6 +49,7 @@ class VerifiedPrincipal implements Principal {
   readonly scopes: readonly string[]
   readonly audience: readonly string[]
   readonly expiresAt: number
+  readonly confirmation: Confirmation | undefined
   readonly #claims: AcceptedClaims
   readonly #mapping: ClaimMapping
   #roles: readonly string[] | undefined
@@ -57,6 +61,7 @@ class VerifiedPrincipal implements Principal {
     this.scopes = withImplied(grantedScopes(claims), mapping.scopes)
     this.audience = Object.freeze(typeof claims.aud === 'string' ? [claims.aud] : [...claims.aud])
     this.expiresAt = claims.exp
+    this.confirmation = confirmationOf(claims['cnf'])
     this.#claims = claims
     this.#mapping = mapping
     Object.freeze(this)
