@@ -19,13 +19,20 @@ export interface PluginsOptions {
 /** Gives the service its plugins. The order is that of their hooks: README.md tells why. */
 export async function registerPlugins(
   app: FastifyInstance,
-  { issuers, corsOrigins }: Config,
+  { issuers, corsOrigins, dpopProofs, clientCertFrom, redisUrl }: Config,
   { publicUrl, keySetStore }: PluginsOptions
 ): Promise<void> {
   await app.register(gracefulClose)
   await app.register(requestLog)
   await app.register(problemDetails)
   await app.register(securityHeaders, { origins: corsOrigins })
-  await app.register(latchkey, { issuers, publicUrl, keySetStore })
+  await app.register(latchkey, {
+    issuers,
+    publicUrl,
+    keySetStore,
+    dpopProofs,
+    clientCertFrom,
+    redisUrl
+  })
   await app.register(openapi)
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RegisterOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import type { BindingOptions } from '../src/binding/binding-options.ts'
 import { UpstreamError } from '../src/issuer/bounded-fetch.ts'
 import { IssuerFaultError } from '../src/issuer/issuer-fault.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
@@ -15,7 +16,11 @@ import {
 } from '../src/issuer/userinfo.ts'
 import type { Observer } from '../src/observe/observer.ts'
 import { ProblemError } from '../src/http/problem.ts'
-import { findAuthorization, readAuthorization } from '../src/token/authorization.ts'
+import {
+  type Credentials,
+  findAuthorization,
+  readAuthorization
+} from '../src/token/authorization.ts'
 import { type Guard, type GuardDeclaration, judge, parseGuard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { createScopeHierarchy, type ScopeImplications } from '../src/token/scope-hierarchy.ts'
@@ -24,9 +29,17 @@ import { IssuerUnavailable, type Verdict } from '../src/token/verdict.ts'
 import { createVerifier } from '../src/token/verifier.ts'
 import { createDenials, type Denials } from './denials.ts'
 import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
+import {
+  createSenderConstraint,
+  isProven,
+  noConstraints,
+  refuseUnprovable,
+  type SenderConstraint,
+  type SenderConstraints
+} from './sender-constraint.ts'
 import { createSignatureCheck } from './signature-check.ts'
 
-interface SharedOptions {
+interface SharedOptions extends BindingOptions {
   /** Name of the protection space in challenges. Default `api`. */
   readonly realm?: string | undefined
   /** URL of this API as clients see it: the RFC 9728 `resource`. Set, it puts `resource_metadata` into challenges. */
@@ -49,6 +62,8 @@ export interface Latchkey {
   scopes(): readonly string[]
   /** The types of authorization details that the guards of all routes name, sorted (RFC 9396). */
   authorizationDetailsTypes(): readonly string[]
+  /** What the API says of tokens that are bound to their sender. */
+  readonly senderConstraints: SenderConstraints
   /** Whether the keys of every issuer were read and can be used. */
   isReady(): boolean
   /**
@@ -91,20 +106,23 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     observer: createLogObserver(app),
     store: options.keySetStore
   })
-  const denials = createDenials(options)
+  const constraint = await createSenderConstraint(app, options, issuers)
+  const denials = createDenials(options, constraint?.challenge)
   const scopes = new Set<string>()
   const detailsTypes = new Set<string>()
 
   app.decorateRequest('principal', null as unknown as Principal)
-  app.decorate('latchkey', createLatchkey(issuers, denials, { scopes, detailsTypes }))
+  app.decorate('latchkey', createLatchkey(issuers, denials, { scopes, detailsTypes, constraint }))
   app.addHook('onRoute', (route) => {
     const guard = parseGuard(route.config?.auth) ?? null
     if (guard !== null) refuseUnmappedRoles(guard, issuers)
+    if (guard !== null) refuseUnprovable(guard, constraint)
     for (const scope of [...(guard?.scopes ?? []), ...(guard?.anyScope ?? [])]) scopes.add(scope)
     if (guard?.authorizationDetails) detailsTypes.add(guard.authorizationDetails.type)
     route.config = { ...route.config, [guardKey]: guard }
   })
-  app.addHook('onRequest', createGuardHook(app, { issuers, denials, publicUrl: options.publicUrl }))
+  const { publicUrl } = options
+  app.addHook('onRequest', createGuardHook(app, { issuers, denials, publicUrl, constraint }))
   app.addHook('onClose', async () => {
     await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
   })
@@ -127,15 +145,20 @@ type GuardHook = (
   done: (error?: Error) => void
 ) => void
 
+/** Credentials with an access token. */
+type AccessToken = Extract<Credentials, { readonly token: string }>
+
 interface GuardHookOptions {
   readonly issuers: TrustedIssuers
   readonly denials: Denials
   readonly publicUrl: SharedOptions['publicUrl']
+  /** undefined where no token is bound to its sender. */
+  readonly constraint: SenderConstraint | undefined
 }
 
 function createGuardHook(
   app: FastifyInstance,
-  { issuers, denials, publicUrl }: GuardHookOptions
+  { issuers, denials, publicUrl, constraint }: GuardHookOptions
 ): GuardHook {
   const verify = createVerifier(issuers)
   const surroundings = {
@@ -146,13 +169,11 @@ function createGuardHook(
       location === (typeof publicUrl === 'function' ? publicUrl() : publicUrl)
   }
 
-  const settle = (
+  const admit = (
     guard: Guard,
-    verdict: Verdict,
+    verdict: Principal,
     ...[request, reply, done]: Parameters<GuardHook>
   ): void => {
-    if (verdict instanceof IssuerUnavailable) return denials.unavailable(request, reply, verdict)
-    if (verdict instanceof Refusal) return denials.invalidToken(request, reply, guard, verdict)
     const denial = judge(guard, verdict, surroundings, request.params)
     if (denial instanceof Refusal) return denials.invalidToken(request, reply, guard, denial)
     if (denial !== undefined)
@@ -161,11 +182,32 @@ function createGuardHook(
     done()
   }
 
+  const settle = (
+    guard: Guard,
+    verdict: Verdict,
+    sent: AccessToken,
+    ...[request, reply, done]: Parameters<GuardHook>
+  ): void => {
+    if (verdict instanceof IssuerUnavailable) return denials.unavailable(request, reply, verdict)
+    if (verdict instanceof Refusal) return denials.invalidToken(request, reply, guard, verdict)
+    if (constraint === undefined || (verdict.confirmation === undefined && sent.kind === 'bearer'))
+      return admit(guard, verdict, request, reply, done)
+    const caller = { guard, principal: verdict, scheme: sent.kind, token: sent.token }
+    isProven(constraint, denials, caller, request, reply)
+      .then((proven) => {
+        if (proven) admit(guard, verdict, request, reply, done)
+      })
+      .catch(done)
+  }
+
   return (request, reply, done) => {
     if (isUnrouted(request)) return answerUnrouted(app, request, reply, done)
     const guard = guardOf(request)
     if (guard === null) return done()
-    const credentials = readAuthorization(findAuthorization(request.raw.rawHeaders))
+    const credentials = readAuthorization(
+      findAuthorization(request.raw.rawHeaders),
+      constraint?.schemes
+    )
     if (credentials.kind === 'none') return denials.noCredentials(request, reply, guard)
     if (credentials.kind === 'invalid') {
       return denials.invalidRequest(request, reply, guard, credentials.description)
@@ -179,8 +221,9 @@ function createGuardHook(
       )
     }
     const verdict = verify(credentials.token)
-    if (!(verdict instanceof Promise)) return settle(guard, verdict, request, reply, done)
-    verdict.then((settled) => settle(guard, settled, request, reply, done)).catch(done)
+    if (!(verdict instanceof Promise))
+      return settle(guard, verdict, credentials, request, reply, done)
+    verdict.then((settled) => settle(guard, settled, credentials, request, reply, done)).catch(done)
   }
 }
 
@@ -195,21 +238,23 @@ function hasTokenInQuery({ query }: FastifyRequest): boolean {
   return typeof query === 'object' && query !== null && 'access_token' in query
 }
 
-/** What the guards of all routes name. */
+/** What the guards of all routes name, and what is said of bound tokens. */
 interface Named {
   readonly scopes: ReadonlySet<string>
   readonly detailsTypes: ReadonlySet<string>
+  readonly constraint: SenderConstraint | undefined
 }
 
 function createLatchkey(
   issuers: TrustedIssuers,
   denials: Denials,
-  { scopes, detailsTypes }: Named
+  { scopes, detailsTypes, constraint }: Named
 ): Latchkey {
   return {
     issuers: Object.freeze([...issuers.keys()]),
     scopes: () => [...scopes].sort(),
     authorizationDetailsTypes: () => [...detailsTypes].sort(),
+    senderConstraints: constraint?.published ?? noConstraints,
     isReady: () => [...issuers.values()].every(({ keySet }) => keySet.isUsable),
     readUserInfo: (request) => readUserInfo(request, issuers, denials)
   }
@@ -223,7 +268,7 @@ async function readUserInfo(
   const { principal, raw } = request
   const read = issuers.get(principal.issuer)?.readUserInfo
   const credentials = readAuthorization(findAuthorization(raw.rawHeaders))
-  if (read === undefined || credentials.kind !== 'bearer') {
+  if (read === undefined || credentials.kind !== 'bearer' || principal.confirmation !== undefined) {
     throw new ProblemError('not-implemented', {
       detail: 'UserInfo is not offered for this issuer.'
     })
@@ -245,6 +290,9 @@ const sharedOptions: Readonly<Record<keyof SharedOptions | keyof RegisterOptions
   publicUrl: true,
   keySetStore: true,
   scopeImplies: true,
+  dpopProofs: true,
+  clientCertFrom: true,
+  redisUrl: true,
   prefix: true,
   logLevel: true,
   logSerializers: true

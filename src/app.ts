@@ -43,6 +43,7 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
       issuers: app.latchkey.issuers,
       scopes: () => app.latchkey.scopes(),
       authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),
+      senderConstraints: app.latchkey.senderConstraints,
       name: 'Latchkey'
     },
     operations: {
@@ -94,6 +95,10 @@ function serverOptions(config: Config, { logDestination }: AppOptions): FastifyS
     bodyLimit: limits.bodyBytes,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     ...connectionOptions,
+    // a certificate beside a token, both at their largest (RFC 9440 section 3.2)
+    ...(config.clientCertFrom.length > 0 && {
+      http: { ...connectionOptions.http, maxHeaderSize: 32_768 }
+    }),
     frameworkErrors: (error, request, reply) => {
       answerProblem(error, request, reply)
       logRequest(request, reply)

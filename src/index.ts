@@ -20,7 +20,8 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     paths: [typeof publicUrl === 'string' ? metadataPath(publicUrl) : metadataRoot],
     issuers: app.latchkey.issuers,
     scopes: () => app.latchkey.scopes(),
-    authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes()
+    authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),
+    senderConstraints: app.latchkey.senderConstraints
   })
 }
 
@@ -35,6 +36,7 @@ const plugin = fp(latchkey, { name: 'latchkey-with-metadata', fastify: '5.x' })
 
 export default plugin
 export type { Latchkey, LatchkeyOptions } from '../plugins/latchkey.ts'
+export type { ProofOptions } from './binding/binding-options.ts'
 export { ProblemError, type ProblemKind } from './http/problem.ts'
 export type { KeySetSnapshot, KeySetStore } from './issuer/key-set.ts'
 export type { IntrospectionOptions } from './issuer/opaque-token-options.ts'
@@ -44,6 +46,7 @@ export type { UserInfoClaims } from './issuer/userinfo.ts'
 export type { Algorithm } from './token/algorithms.ts'
 export type { DetailsDeclaration } from './token/authorization-details.ts'
 export type { ClaimNames } from './token/claim-mapping.ts'
+export type { BindingMode, Confirmation } from './token/confirmation.ts'
 export type { GuardDeclaration } from './token/guard.ts'
 export type { Principal } from './token/principal.ts'
 export type { RequiredClaims } from './token/required-claims.ts'

@@ -25,7 +25,12 @@ export async function main(): Promise<void> {
 async function serve(config: Config): Promise<void> {
   if (config.issuers.length > 0) return run(config)
   const issuer = await startIssuer(config)
-  const trusted = { issuer: issuer.issuer, audience: developmentAudience(config) }
+  const { issuer: identifier } = issuer
+  const trusted = {
+    issuer: identifier,
+    audience: developmentAudience(config),
+    dpop: 'optional' as const
+  }
   return run({ ...config, issuers: [trusted] }, issuer)
 }
 

@@ -4,7 +4,14 @@ import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 import { presetNames } from '../issuer/presets.ts'
 import { audienceClaims } from '../issuer/token-marks.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
-import { isAddressBlock, isBaseUrl, isDatabaseUrl, isDataDirectory, isOrigin } from './rules.ts'
+import {
+  isAddressBlock,
+  isBaseUrl,
+  isDatabaseUrl,
+  isDataDirectory,
+  isOrigin,
+  isRedisUrl
+} from './rules.ts'
 import { isClaimPath } from '../token/roles.ts'
 import { idTokenMarks } from '../token/token-type.ts'
 
@@ -89,6 +96,8 @@ const IssuerSettings = Type.Object(
       })
     ),
     introspection: Type.Optional(IntrospectionSettings),
+    dpop: Type.Optional(oneOf(['off', 'optional', 'required'])),
+    mtls: Type.Optional(oneOf(['off', 'optional', 'required'])),
     userinfo: Type.Optional(oneOf(['forward', 'off'])),
     decryption: Type.Optional(DecryptionSettings),
     encryptedTokens: Type.Optional(oneOf(['off', 'optional', 'required'])),
@@ -116,6 +125,24 @@ const IssuerSettings = Type.Object(
   { additionalProperties: false, description: 'an object with issuer and audience' }
 )
 
+/** How DPoP proofs are judged; what contradicts what is judged by the plugin. */
+const ProofSettings = Type.Object(
+  {
+    nonces: Type.Optional(Type.Boolean({ description: 'true or false' })),
+    nonceSecret: Type.Optional(
+      text('a secret of 32 characters or more', (value) => value.length >= 32)
+    ),
+    nonceSecretFile: Type.Optional(text('the path of a file', (value) => value !== '')),
+    algorithms: Type.Optional(
+      Type.Array(oneOf([...supportedAlgorithms]), {
+        minItems: 1,
+        description: 'a list of signature algorithms'
+      })
+    )
+  },
+  { additionalProperties: false, description: 'an object that says what proofs must be like' }
+)
+
 /** Every setting of the service, as the JSON file may hold it; variables have the same members. */
 export const Config = Type.Object(
   {
@@ -133,6 +160,9 @@ export const Config = Type.Object(
         isBaseUrl
       )
     ),
+    dpopProofs: Type.Optional(ProofSettings),
+    clientCertFrom: list('IP addresses and CIDR blocks of proxies', isAddressBlock),
+    redisUrl: Type.Optional(text('a redis:// or rediss:// URL', isRedisUrl)),
     issuers: Type.Array(IssuerSettings, { default: [], description: 'a list of issuers' }),
     databaseUrl: Type.Optional(text('a postgres:// URL, or memory://', isDatabaseUrl)),
     dataDir: text('a directory, or memory://', isDataDirectory, './data'),

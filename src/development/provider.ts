@@ -81,8 +81,7 @@ function features(api: Api): object {
   return {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
-    // Its tokens are bearer tokens: UserInfo here checks no proof of possession.
-    dPoP: { enabled: false },
+    dPoP: { enabled: true },
     deviceFlow: {
       enabled: true,
       userCodeInputSource: (ctx: Context, form: string, _out: unknown, error?: Error) =>

@@ -1,6 +1,8 @@
+import { readBindingPolicy } from '../binding/binding-options.ts'
 import { silentObserver, type Observer } from '../observe/observer.ts'
 import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
 import { type ClaimMapping, type ClaimNames, createClaimMapping } from '../token/claim-mapping.ts'
+import type { BindingMode } from '../token/confirmation.ts'
 import type { ScopeHierarchy } from '../token/scope-hierarchy.ts'
 import type { TokenEncryption } from '../token/encrypted-tokens.ts'
 import type { TokenPolicy } from '../token/policy.ts'
@@ -62,6 +64,10 @@ export interface IssuerOptions {
    * JWTs are introspected too. One issuer of an API may have opaque tokens, since they say nothing of their issuer.
    */
   readonly tokens?: readonly TokenKind[] | undefined
+  /** Whether its tokens may, or must, be bound to a key of the client (RFC 9449). Default `off`: bound ones are refused. */
+  readonly dpop?: BindingMode | undefined
+  /** Whether its tokens may, or must, be bound to a certificate of the client (RFC 8705). Default `off`. */
+  readonly mtls?: BindingMode | undefined
   /** Needed for `opaque` tokens, and for nothing else. */
   readonly introspection?: IntrospectionOptions | undefined
   /** The private key of this API, for what the issuer encrypts to it. */
@@ -195,7 +201,9 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   tokens: true,
   introspection: true,
   decryption: true,
-  encryptedTokens: true
+  encryptedTokens: true,
+  dpop: true,
+  mtls: true
 }
 const optionNames = Object.keys(knownOptions)
 
@@ -230,7 +238,8 @@ function createPolicy(options: IssuerOptions): TokenPolicy {
     algorithms: new Set(algorithms),
     types: new Set(typ.map(typeOfOption)),
     ...readTokenMarks(options),
-    clockTolerance
+    clockTolerance,
+    bindings: readBindingPolicy(options)
   }
 }
 

@@ -99,15 +99,16 @@ function judgeAnswer(
   now: number
 ): Principal | Refusal {
   if (answer === undefined) return refusals.inactive
-  if (isBoundToKey(answer['token_type'])) return refusals.sender_constrained
+  if (isBoundToUnknownKey(answer)) return refusals.sender_constrained
   const exp = Math.ceil(now) + Math.max(cacheSeconds, 1)
   const claims = { iss: policy.issuer, exp, ...answer }
   return judgeClaims(claims, policy, now) ?? createPrincipal(accepted(claims), mapping)
 }
 
-/** A DPoP token is one even if the answer forgot its `cnf` (RFC 9449 section 5). */
-function isBoundToKey(tokenType: unknown): boolean {
-  return typeof tokenType === 'string' && tokenType.toLowerCase() === 'dpop'
+/** A DPoP token is one even if the answer forgot the key in its `cnf` (RFC 9449 sections 5 and 6.2). */
+function isBoundToUnknownKey({ token_type: type, cnf }: IntrospectedClaims): boolean {
+  if (typeof type !== 'string' || type.toLowerCase() !== 'dpop') return false
+  return typeof cnf !== 'object' || cnf === null || !('jkt' in cnf)
 }
 
 function digestOf(issuer: string, token: string): string {

@@ -124,7 +124,7 @@ const badVariables: Record<string, Record<string, string>> = {
   OIDC_AUDIENCE: { a: '', b: 'a,,b' },
   DATABASE_URL: { a: 'mysql://u:pw@h/x', b: 'pw', c: 'postgres://', d: '' },
   DATA_DIR: { a: '', b: 's3://bucket' },
-  REDIS_URL: { a: 'redis://:pw@h' },
+  REDIS_URL: { a: 'http://u:pw@h', b: 'pw', c: 'redis://', d: '' },
   TRUST_PROXY: {
     a: 'true',
     b: '1',
