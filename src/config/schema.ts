@@ -90,12 +90,22 @@ const IssuerSettings = Type.Object(
       )
     ),
     tokens: Type.Optional(
-      Type.Array(oneOf(['jwt', 'opaque']), {
+      Type.Array(oneOf(['jwt', 'opaque', 'id']), {
         minItems: 1,
-        description: 'a list of jwt, opaque or both'
+        description: 'a list of jwt, opaque, id'
       })
     ),
     introspection: Type.Optional(IntrospectionSettings),
+    idTokens: Type.Optional(
+      Type.Object(
+        {
+          clientId: Type.Union([audience, Type.Array(audience, { minItems: 1 })], {
+            description: 'one or more client ids'
+          })
+        },
+        { additionalProperties: false, description: 'an object with clientId' }
+      )
+    ),
     dpop: Type.Optional(oneOf(['off', 'optional', 'required'])),
     mtls: Type.Optional(oneOf(['off', 'optional', 'required'])),
     userinfo: Type.Optional(oneOf(['forward', 'off'])),

@@ -1,16 +1,18 @@
 import { readBindingPolicy } from '../binding/binding-options.ts'
 import { silentObserver, type Observer } from '../observe/observer.ts'
 import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
-import { type ClaimMapping, type ClaimNames, createClaimMapping } from '../token/claim-mapping.ts'
+import { type ClaimNames, createClaimMapping } from '../token/claim-mapping.ts'
 import type { BindingMode } from '../token/confirmation.ts'
 import type { ScopeHierarchy } from '../token/scope-hierarchy.ts'
 import type { TokenEncryption } from '../token/encrypted-tokens.ts'
+import type { JudgingIssuer } from '../token/id-token.ts'
 import type { TokenPolicy } from '../token/policy.ts'
 import type { RequiredClaims } from '../token/required-claims.ts'
 import { type IdTokenMark, typeOfOption } from '../token/token-type.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
 import type { DecryptionOptions } from './decryption.ts'
+import { type IdTokenOptions, readIdTokenOptions } from './id-token-options.ts'
 import { isIdentifierUrl } from './identifier-url.ts'
 import { KeySet, type KeySetStore } from './key-set.ts'
 import { createKeySource } from './key-source.ts'
@@ -62,6 +64,7 @@ export interface IssuerOptions {
   /**
    * Kinds of its access tokens. Default `jwt`, verified here. `opaque` ones are introspected; with `opaque` alone, its
    * JWTs are introspected too. One issuer of an API may have opaque tokens, since they say nothing of their issuer.
+   * `id` takes ID tokens in their place; without `jwt` its access tokens are then refused.
    */
   readonly tokens?: readonly TokenKind[] | undefined
   /** Whether its tokens may, or must, be bound to a key of the client (RFC 9449). Default `off`: bound ones are refused. */
@@ -70,6 +73,8 @@ export interface IssuerOptions {
   readonly mtls?: BindingMode | undefined
   /** Needed for `opaque` tokens, and for nothing else. */
   readonly introspection?: IntrospectionOptions | undefined
+  /** Which ID tokens are taken; only with `id` among `tokens`. Default, where that is all: those for the `audience`. */
+  readonly idTokens?: IdTokenOptions | undefined
   /** The private key of this API, for what the issuer encrypts to it. */
   readonly decryption?: DecryptionOptions | undefined
   /**
@@ -94,9 +99,7 @@ export interface TrustDependencies {
 }
 
 /** An issuer whose tokens are accepted: what they must look like, how they are read, its keys, and its UserInfo. */
-export interface TrustedIssuer {
-  readonly policy: TokenPolicy
-  readonly mapping: ClaimMapping
+export interface TrustedIssuer extends JudgingIssuer {
   readonly keySet: KeySet
   /** undefined if UserInfo is off for this issuer. */
   readonly readUserInfo: UserInfoReader | undefined
@@ -147,7 +150,7 @@ interface ReadOptions {
 
 function createTrustedIssuer(
   policy: TokenPolicy,
-  { userinfo = 'forward', tokens, claims }: IssuerOptions,
+  options: IssuerOptions,
   { opaque, encryption }: ReadOptions,
   {
     prepare,
@@ -158,6 +161,7 @@ function createTrustedIssuer(
     fetch: fetchOptions
   }: TrustDependencies
 ): TrustedIssuer {
+  const { userinfo = 'forward', tokens, claims } = options
   const { issuer } = policy
   const mapping = createClaimMapping(claims, scopes, policy.audiences)
   // connections of their own, so that keys never wait behind an endpoint that hangs
@@ -179,7 +183,8 @@ function createTrustedIssuer(
       userinfo === 'off'
         ? undefined
         : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock }),
-    verifiesJwts: tokens?.includes('jwt') ?? true,
+    verifiesJwts: tokens?.some((kind) => kind !== 'opaque') ?? true,
+    idTokens: readIdTokenOptions(options, mapping),
     opaqueTokens: opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context),
     encryption,
     close
@@ -202,6 +207,7 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   introspection: true,
   decryption: true,
   encryptedTokens: true,
+  idTokens: true,
   dpop: true,
   mtls: true
 }

@@ -66,7 +66,8 @@ export function accepted(claims: UnverifiedClaims): AcceptedClaims {
   return claims as AcceptedClaims
 }
 
-function judgeTimes(
+/** Judges `exp`, which has to be there, `nbf` and `iat` (RFC 7519 section 4.1). @returns the refusal, or undefined */
+export function judgeTimes(
   { exp, nbf, iat }: UnverifiedClaims,
   tolerance: number,
   now: number

@@ -2,7 +2,8 @@ import type { KeyFinder } from '../issuer/key-store.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
 import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
 import { createEncryptedTokens, hasFiveParts, type TokenMemory } from './encrypted-tokens.ts'
-import { accepted, judgeClaims, judgeHeader } from './policy.ts'
+import { judgeToken, mappingOf } from './id-token.ts'
+import { accepted } from './policy.ts'
 import { createPrincipal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
 import { isOtherKind } from './token-type.ts'
@@ -56,7 +57,7 @@ export function createVerifier(
     { header, issuer, key }: KnownHeader
   ): Verdict => {
     if (!key.verify(token, header.algorithm)) return refusals.bad_signature
-    const principal = createPrincipal(accepted(claims), issuer.mapping)
+    const principal = createPrincipal(accepted(claims), mappingOf(header, claims, issuer))
     const expiresAt = (principal.expiresAt + issuer.policy.clockTolerance) * 1000
     verified.remember(token, principal, expiresAt, key)
     return principal
@@ -67,7 +68,8 @@ export function createVerifier(
     claims: UnverifiedClaims,
     found: KnownHeader,
     now: number
-  ): Verdict => judgeClaims(claims, found.issuer.policy, now / 1000) ?? accept(token, claims, found)
+  ): Verdict =>
+    judgeToken(found.header, claims, found.issuer, now / 1000) ?? accept(token, claims, found)
 
   const judgeNew = (
     token: string,
@@ -82,8 +84,7 @@ export function createVerifier(
     if (issuer === undefined) return refusals.untrusted_issuer
     if (issuer.encryption?.isRequired === true && inside === undefined)
       return refusals.not_encrypted
-    const refusal =
-      judgeHeader(header, issuer.policy) ?? judgeClaims(claims, issuer.policy, now / 1000)
+    const refusal = judgeToken(header, claims, issuer, now / 1000)
     if (refusal !== undefined) return refusal
     const withKey = (key: SigningKey): Verdict => {
       const found = { header, issuer, key, finder: issuer.keySet.finder }
