@@ -105,21 +105,24 @@ function readProofOptions(
     publicUrl,
     `the URL of this API: dpop of ${issuer} needs it`
   )
-  const { nonces = false, algorithms = usualAlgorithms } = checkNames(dpopProofs ?? {})
+  const supported = allowedAlgorithms(bindings)
+  const usual = usualAlgorithms.filter((name) => supported.includes(name))
+  const { nonces = false, algorithms = usual } = checkNames(dpopProofs ?? {})
   check(typeof nonces === 'boolean', 'dpopProofs.nonces', nonces, 'true or false')
   const isList = Array.isArray(algorithms) && algorithms.length > 0
-  const fits = isList && algorithms.every((name) => supportedAlgorithms.includes(name))
-  check(
-    fits,
-    'dpopProofs.algorithms',
-    algorithms,
-    `one or more of ${supportedAlgorithms.join(', ')}`
-  )
+  const fits = isList && algorithms.every((name) => supported.includes(name))
+  check(fits, 'dpopProofs.algorithms', algorithms, `one or more of ${supported.join(', ')}`)
   const nonceSecret = readSecret(dpopProofs ?? {}, readFile)
   if (nonceSecret !== undefined && !nonces)
     throw wrongOption('dpopProofs.nonceSecret', 'a value', 'only with nonces: true')
   const isRequired = [...bindings.values()].every(({ dpop }) => dpop === 'required')
   return { algorithms, isRequired, nonces, nonceSecret, redisUrl }
+}
+
+/** Proofs are read before their issuer's rules are looked at: the strictest issuer counts for all. */
+function allowedAlgorithms(bindings: BindingSurroundings['bindings']): readonly Algorithm[] {
+  const limited = [...bindings.values()].find(({ proofAlgorithms }) => proofAlgorithms)
+  return limited?.proofAlgorithms ?? supportedAlgorithms
 }
 
 const proofOptionNames = ['nonces', 'nonceSecret', 'nonceSecretFile', 'algorithms']

@@ -3,6 +3,7 @@ import { decryptionAlgorithms } from '../issuer/decryption.ts'
 import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 import { presetNames } from '../issuer/presets.ts'
 import { audienceClaims } from '../issuer/token-marks.ts'
+import { profileNames } from '../issuer/profile.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
 import {
   isAddressBlock,
@@ -110,6 +111,7 @@ const IssuerSettings = Type.Object(
     mtls: Type.Optional(oneOf(['off', 'optional', 'required'])),
     userinfo: Type.Optional(oneOf(['forward', 'off'])),
     decryption: Type.Optional(DecryptionSettings),
+    profile: Type.Optional(oneOf([...profileNames])),
     encryptedTokens: Type.Optional(oneOf(['off', 'optional', 'required'])),
     claims: Type.Optional(
       Type.Object(

@@ -26,6 +26,7 @@ import {
 } from './opaque-token-options.ts'
 import { check } from './option-check.ts'
 import { type PresetName, withPreset } from './presets.ts'
+import { bindingsOf, type ProfileName, withProfile } from './profile.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
 import { readTokenEncryption, type TokenEncryptionOptions } from './token-encryption.ts'
 import { type AudienceClaim, readTokenMarks } from './token-marks.ts'
@@ -39,6 +40,8 @@ export interface IssuerOptions {
   readonly audience: string | readonly string[]
   /** Fills in what is known of a provider; what is said beside it wins. Default: nothing is filled in. */
   readonly preset?: PresetName | undefined
+  /** Sets and enforces all that a specification asks; what contradicts it stops the start. Default: none does. */
+  readonly profile?: ProfileName | undefined
   /** The claim that must name an `audience` where a token has no `aud`. Default `aud`: it must have one. */
   readonly audienceClaim?: AudienceClaim | undefined
   /**
@@ -129,7 +132,7 @@ export function createTrustedIssuers(
   const trusted = new Map<string, TrustedIssuer>()
   for (const given of issuers) {
     checkNames(given)
-    const options = withPreset(given)
+    const options = withProfile(withPreset(given))
     const policy = createPolicy(options)
     if (trusted.has(policy.issuer)) throw new TypeError(`issuers: ${policy.issuer} is listed twice`)
     const read = {
@@ -207,6 +210,7 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   introspection: true,
   decryption: true,
   encryptedTokens: true,
+  profile: true,
   idTokens: true,
   dpop: true,
   mtls: true
@@ -245,7 +249,8 @@ function createPolicy(options: IssuerOptions): TokenPolicy {
     types: new Set(typ.map(typeOfOption)),
     ...readTokenMarks(options),
     clockTolerance,
-    bindings: readBindingPolicy(options)
+    isStrict: options.profile !== undefined,
+    bindings: bindingsOf(options, readBindingPolicy(options))
   }
 }
 

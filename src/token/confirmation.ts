@@ -1,3 +1,4 @@
+import type { Algorithm } from './algorithms.ts'
 import { type Refusal, refusals } from './refusal.ts'
 
 /** Whether an API accepts, or demands, tokens that are bound in one way. */
@@ -9,6 +10,10 @@ export interface BindingPolicy {
   readonly dpop: BindingMode
   /** To the certificate of the client's TLS connection (RFC 8705). */
   readonly mtls: BindingMode
+  /** Whether tokens must be bound in one of the ways that are on. Default false. */
+  readonly isRequired?: boolean | undefined
+  /** The only signature algorithms of proofs beside them. Default: those of the API. */
+  readonly proofAlgorithms?: readonly Algorithm[] | undefined
 }
 
 /** What an accepted token is bound to: all of it has to be proved with each request. */
@@ -32,11 +37,14 @@ const thumbprint = /^[\w-]{43}$/
  */
 export function judgeConfirmation(
   cnf: unknown,
-  { dpop, mtls }: BindingPolicy = unbound
+  { dpop, mtls, isRequired = false }: BindingPolicy = unbound
 ): Refusal | undefined {
-  if (cnf === undefined) return judgeUnbound(dpop, mtls)
+  if (cnf === undefined)
+    return isRequired ? refusals.not_sender_constrained : judgeUnbound(dpop, mtls)
   if (typeof cnf !== 'object' || cnf === null || Array.isArray(cnf)) return refusals.invalid_claims
   const members = cnf as Record<string, unknown>
+  if (isRequired && !('jkt' in members || 'x5t#S256' in members))
+    return refusals.not_sender_constrained
   return judgeMember(members, 'jkt', dpop) ?? judgeMember(members, 'x5t#S256', mtls)
 }
 

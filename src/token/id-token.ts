@@ -2,6 +2,7 @@ import type { ClaimMapping } from './claim-mapping.ts'
 import { judgeConfirmation } from './confirmation.ts'
 import { isTime, judgeClaims, judgeHeader, judgeTimes, type TokenPolicy } from './policy.ts'
 import { type Refusal, refusals } from './refusal.ts'
+import { judgeStrictClaims } from './strict-claims.ts'
 import { idTokenMarks, isOtherKind, noType } from './token-type.ts'
 import type { UnverifiedClaims, UnverifiedHeader } from './unverified.ts'
 
@@ -38,7 +39,11 @@ export function judgeToken(
   const { policy, idTokens } = issuer
   if (isIdToken(header, claims, issuer)) return judgeIdToken(header, claims, issuer, now)
   if (idTokens?.areOnly === true) return refusals.wrong_type
-  return judgeHeader(header, policy) ?? judgeClaims(claims, policy, now)
+  return (
+    judgeHeader(header, policy) ??
+    judgeClaims(claims, policy, now) ??
+    (policy.isStrict === true ? judgeStrictClaims(claims) : undefined)
+  )
 }
 
 /** How the principal of an accepted token is read. */

@@ -22,6 +22,8 @@ export interface TokenPolicy {
   readonly idTokenMarks: readonly IdTokenMark[]
   /** Seconds by which the clocks of issuer and API may differ. */
   readonly clockTolerance: number
+  /** Whether its JWTs must have all claims that RFC 9068 requires. Default: those that are always judged. */
+  readonly isStrict?: boolean | undefined
   /** How tokens are bound to their sender. Default: not at all, and bound ones are refused. */
   readonly bindings?: BindingPolicy | undefined
 }
