@@ -93,6 +93,17 @@ void t.test('what an issuer says itself wins over its preset', async (t) => {
   assertInvalidToken(t, await own.call({ token: await issuer.mint({ azp: 'app' }) }), 'without ver')
 })
 
+void t.test('AT-1: typ can be absent where an issuer says so, and then has to be', async (t) => {
+  const issuer = await startTestIssuer({ algorithms: ['ES256'] })
+  t.teardown(() => issuer.close())
+  const own = await startGuardedApp(t, { ...issuer.options, typ: ['absent'] })
+  const withType = async (typ: unknown) =>
+    own.call({ token: await issuer.mint({}, { header: { typ } }) })
+  t.equal((await withType(undefined)).status, 200)
+  for (const typ of ['absent', 'ABSENT', '', 'application/', 'at+jwt', null, 5])
+    assertInvalidToken(t, await withType(typ), JSON.stringify(typ))
+})
+
 void t.test(
   'roles can count as scopes, where an issuer puts no scopes into its tokens',
   async (t) => {

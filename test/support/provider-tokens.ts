@@ -267,7 +267,7 @@ const authentik: ProviderTokens = {
   },
   understood: { client: 'V8p2cXqTn0', scopes: [], roles: ['admin'] },
   variants: {
-    'with a scope mapping that returns a scope': { typ: 'JWT', claims: { nonce: undefined } }
+    'of a sign-in without a nonce': { typ: 'JWT', claims: { nonce: undefined } }
   },
   others: {
     'an ID token': { typ: 'JWT', claims: { ...authentikUser, ...signIn, groups: ['admin'] } },

@@ -71,7 +71,11 @@ t.test('the file gives what variables do not, and a variable wins over it', asyn
       algorithms: ['ES256'],
       typ: ['at+jwt'],
       userinfo: 'off',
-      claims: { roles: ['realm_access.roles', 'https://api.example.com/roles'] },
+      claims: { roles: ['realm_access.roles', 'https://api.example.com/roles'], client: 'cid' },
+      preset: 'okta',
+      audienceClaim: 'client_id',
+      requiredClaims: [{ use: 'access' }, { use: ['a', true], level: 2 }],
+      idTokenMarks: ['nonce'],
       clockTolerance: 0
     },
     { issuer: 'https://b.example', audience: ['api'] }
@@ -196,6 +200,22 @@ const badFiles: Record<string, [unknown, RegExp]> = {
   'an empty list of claims': [
     { issuers: [{ issuer: 'https://a', audience: 'b', claims: { roles: [] } }] },
     /^LATCHKEY_CONFIG issuers\[0\]\.claims\.roles: found \[\], allowed: one or more claims/
+  ],
+  'an unknown preset': [
+    { issuers: [{ issuer: 'https://a', audience: 'b', preset: 'Okta' }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.preset: found "Okta", allowed: keycloak, auth0, okta/
+  ],
+  'a claim that can not name an audience': [
+    { issuers: [{ issuer: 'https://a', audience: 'b', audienceClaim: 'sub' }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.audienceClaim: found "sub", allowed: aud, client_id/
+  ],
+  'required claims without a value': [
+    { issuers: [{ issuer: 'https://a', audience: 'b', requiredClaims: { use: null } }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.requiredClaims\.use: found null, allowed: claims with/
+  ],
+  'an unknown mark': [
+    { issuers: [{ issuer: 'https://a', audience: 'b', idTokenMarks: ['typ'] }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.idTokenMarks\[0\]: found "typ", allowed: nonce, own_audience/
   ],
   'the same issuer twice': [
     {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { type ClaimNames, createClaimMapping } from '../../../src/token/claim-mapping.ts'
 import { createPrincipal } from '../../../src/token/principal.ts'
 
 const claims = () => ({
@@ -35,6 +36,35 @@ for (const [members, clientId] of clients)
   void t.test(`the client of ${JSON.stringify(members)} is ${clientId}`, async (t) => {
     t.equal(createPrincipal({ ...claims(), ...members }).clientId, clientId)
   })
+
+const own: [names: ClaimNames, members: object, found: object][] = [
+  [{ client: 'cid' }, { cid: 'x' }, { clientId: 'x' }],
+  [{ client: ['appid', 'azp'] }, { azp: 'x' }, { clientId: 'x' }],
+  [{ client: 'cid' }, { cid: 5 }, { clientId: undefined }],
+  [{}, { jti: 'x' }, { tokenId: 'x' }],
+  [{}, { jti: '' }, { tokenId: undefined }],
+  [{ tokenId: ['uti', 'jti'] }, { jti: 'x', uti: 'y' }, { tokenId: 'y' }],
+  [{ scopes: 'scp' }, { scp: 'x y x' }, { scopes: ['x', 'y'] }],
+  [
+    { scopes: ['scope', 'granted.all'] },
+    { granted: { all: ['y', 'a'] } },
+    { scopes: ['a', 'b', 'y'] }
+  ],
+  [{ scopes: 'scp' }, { scp: ['x', 5] }, { scopes: [] }]
+]
+for (const [names, members, found] of own)
+  void t.test(
+    `${JSON.stringify(members)} by ${JSON.stringify(names)} is ${JSON.stringify(found)}`,
+    async (t) => {
+      const principal = createPrincipal({ ...claims(), ...members }, createClaimMapping(names))
+      for (const [name, value] of Object.entries(found))
+        t.strictSame(principal[name as keyof typeof principal], value)
+    }
+  )
+
+void t.test('without aud the audience is an empty list', async (t) => {
+  t.strictSame(createPrincipal({ ...claims(), aud: undefined }).audience, [])
+})
 
 void t.test('an audience is always a list', async (t) => {
   t.strictSame([...createPrincipal({ ...claims(), aud: 'a' }).audience], ['a'])

@@ -12,12 +12,16 @@ const claims = {
   empty: '',
   mixed: ['a', 5],
   nested: [['a']],
-  number: 5
+  number: 5,
+  'urn:x:roles': { admin: { 1: 'a' }, editor: {}, gone: null, off: false },
+  many: { 'https://a.example': { roles: ['e'] } }
 }
 
 /** The roles of a caller whose token has these claims, where they are looked for in these places. */
 function rolesAt(roles: string | readonly string[] | undefined) {
-  return createPrincipal({ ...base, ...claims }, createClaimMapping({ roles })).roles
+  const audiences = new Set(['https://a.example', 'b'])
+  const mapping = createClaimMapping({ roles }, undefined, audiences)
+  return createPrincipal({ ...base, ...claims }, mapping).roles
 }
 
 const places: [place: string | string[], roles: string[]][] = [
@@ -38,7 +42,12 @@ const places: [place: string | string[], roles: string[]][] = [
   ['realm_access.roles.length', []],
   ['absent.roles', []],
   ['constructor.name', []],
-  ['__proto__', []]
+  ['__proto__', []],
+  ['urn:x:roles.*', ['admin', 'editor']],
+  ['urn:x:roles', []],
+  ['permissions.*', []],
+  ['group.*', []],
+  ['many.{audience}.roles', ['e']]
 ]
 for (const [place, roles] of places)
   void t.test(`the roles at ${JSON.stringify(place)} are ${JSON.stringify(roles)}`, async (t) => {
