@@ -32,21 +32,31 @@ export function createMemoryReplayStore(
   clock: () => number = Date.now
 ): ReplayStore {
   const buckets = new Map<number, Set<string>>()
+  let size = 0
+
   const forget = (): void => {
     const now = Math.floor(clock() / bucketLength)
-    for (const time of buckets.keys()) if (time < now) buckets.delete(time)
+    for (const [time, names] of buckets) {
+      if (time >= now) continue
+      buckets.delete(time)
+      size -= names.size
+    }
+  }
+  const isTaken = (name: string): boolean => {
+    for (const names of buckets.values()) if (names.has(name)) return true
+    return false
   }
 
   return {
     async take(name, until) {
       forget()
-      const sets = [...buckets.values()]
-      if (sets.some((names) => names.has(name))) return false
-      if (sets.reduce((sum, { size }) => sum + size, 0) >= capacity)
+      if (isTaken(name)) return false
+      if (size >= capacity)
         throw new StateUnavailableError(`no room for more than ${capacity} used proofs`)
       const time = Math.floor(until / bucketLength)
       const names = buckets.get(time) ?? new Set<string>()
       buckets.set(time, names.add(name))
+      size += 1
       return true
     },
     async close() {
