@@ -14,6 +14,8 @@ import {
   type UserInfoClaims
 } from '../src/issuer/userinfo.ts'
 import type { Observer } from '../src/observe/observer.ts'
+import type { Revocations } from '../src/revocation/revocations.ts'
+import type { RevokedTokens } from '../src/token/revoked-tokens.ts'
 import { ProblemError } from '../src/http/problem.ts'
 import { findAuthorization, readAuthorization } from '../src/token/authorization.ts'
 import { type Guard, type GuardDeclaration, judge, parseGuard } from '../src/token/guard.ts'
@@ -24,9 +26,10 @@ import { IssuerUnavailable, type Verdict } from '../src/token/verdict.ts'
 import { createVerifier } from '../src/token/verifier.ts'
 import { createDenials, type Denials } from './denials.ts'
 import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
+import { offerRevocations, openRevocationList, type RevocationOptions } from './revocation.ts'
 import { createSignatureCheck } from './signature-check.ts'
 
-interface SharedOptions {
+interface SharedOptions extends RevocationOptions {
   /** Name of the protection space in challenges. Default `api`. */
   readonly realm?: string | undefined
   /** URL of this API as clients see it: the RFC 9728 `resource`. Set, it puts `resource_metadata` into challenges. */
@@ -56,6 +59,8 @@ export interface Latchkey {
    * @throws {ProblemError} if the issuer can not be asked or gives no usable answer
    */
   readUserInfo(request: FastifyRequest): Promise<UserInfoClaims>
+  /** Ends access tokens before they expire; undefined without the option `revocationStore`. */
+  readonly revocations: Revocations | undefined
 }
 
 declare module 'fastify' {
@@ -85,18 +90,21 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   if (app.hasRequestDecorator('principal')) {
     throw new TypeError('latchkey: found a registration in this context or around it, allowed: one')
   }
+  const revoked = await openRevocationList(app, options)
   const issuers = createTrustedIssuers(issuersOf(options), {
     prepare: createSignatureCheck,
     scopes: createScopeHierarchy(options.scopeImplies),
     observer: createLogObserver(app),
-    store: options.keySetStore
+    store: options.keySetStore,
+    revoked
   })
+  const revocations = await offerRevocations(revoked, issuers)
   const denials = createDenials(options)
   const scopes = new Set<string>()
   const detailsTypes = new Set<string>()
 
   app.decorateRequest('principal', null as unknown as Principal)
-  app.decorate('latchkey', createLatchkey(issuers, denials, { scopes, detailsTypes }))
+  app.decorate('latchkey', createLatchkey(issuers, denials, { scopes, detailsTypes, revocations }))
   app.addHook('onRoute', (route) => {
     const guard = parseGuard(route.config?.auth) ?? null
     if (guard !== null) refuseUnmappedRoles(guard, issuers)
@@ -104,7 +112,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     if (guard?.authorizationDetails) detailsTypes.add(guard.authorizationDetails.type)
     route.config = { ...route.config, [guardKey]: guard }
   })
-  app.addHook('onRequest', createGuardHook(app, { issuers, denials, publicUrl: options.publicUrl }))
+  app.addHook('onRequest', createGuardHook(app, { issuers, denials, publicUrl: options.publicUrl, revoked }))
   app.addHook('onClose', async () => {
     await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
   })
@@ -131,13 +139,14 @@ interface GuardHookOptions {
   readonly issuers: TrustedIssuers
   readonly denials: Denials
   readonly publicUrl: SharedOptions['publicUrl']
+  readonly revoked: RevokedTokens | undefined
 }
 
 function createGuardHook(
   app: FastifyInstance,
-  { issuers, denials, publicUrl }: GuardHookOptions
+  { issuers, denials, publicUrl, revoked }: GuardHookOptions
 ): GuardHook {
-  const verify = createVerifier(issuers)
+  const verify = createVerifier(issuers, Date.now, revoked)
   const surroundings = {
     clock: Date.now,
     clockToleranceOf: (issuer: string) => issuers.get(issuer)?.policy.clockTolerance ?? 0,
@@ -195,8 +204,9 @@ function hasTokenInQuery({ query }: FastifyRequest): boolean {
   return typeof query === 'object' && query !== null && 'access_token' in query
 }
 
-/** What the guards of all routes name. */
-interface Named {
+/** What the guards of all routes name, and what else the plugin offers. */
+interface Offered {
+  readonly revocations: Revocations | undefined
   readonly scopes: ReadonlySet<string>
   readonly detailsTypes: ReadonlySet<string>
 }
@@ -204,14 +214,15 @@ interface Named {
 function createLatchkey(
   issuers: TrustedIssuers,
   denials: Denials,
-  { scopes, detailsTypes }: Named
+  { scopes, detailsTypes, revocations }: Offered
 ): Latchkey {
   return {
     issuers: Object.freeze([...issuers.keys()]),
     scopes: () => [...scopes].sort(),
     authorizationDetailsTypes: () => [...detailsTypes].sort(),
     isReady: () => [...issuers.values()].every(({ keySet }) => keySet.isUsable),
-    readUserInfo: (request) => readUserInfo(request, issuers, denials)
+    readUserInfo: (request) => readUserInfo(request, issuers, denials),
+    revocations
   }
 }
 
@@ -245,6 +256,8 @@ const sharedOptions: Readonly<Record<keyof SharedOptions | keyof RegisterOptions
   publicUrl: true,
   keySetStore: true,
   scopeImplies: true,
+  revocationStore: true,
+  maxTokenLifetime: true,
   prefix: true,
   logLevel: true,
   logSerializers: true

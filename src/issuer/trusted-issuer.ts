@@ -19,10 +19,16 @@ import {
 } from './opaque-token-options.ts'
 import { check } from './option-check.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
+import {
+  createIssuerRevocation,
+  type IssuerRevocation,
+  type IssuerRevocationOptions
+} from '../revocation/issuer-revocation.ts'
+import type { RevokedTokens } from '../token/revoked-tokens.ts'
 import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
-export interface IssuerOptions {
+export interface IssuerOptions extends IssuerRevocationOptions {
   /** The issuer's identifier, compared with `iss` byte by byte. An https URL; http on loopback only. */
   readonly issuer: string
   /** The audience, or audiences, that this API answers to. */
@@ -53,6 +59,8 @@ export interface TrustDependencies {
   readonly scopes?: ScopeHierarchy | undefined
   readonly observer?: Observer | undefined
   readonly store?: KeySetStore | undefined
+  /** What is known of revoked tokens. Default: nothing, and no issuer may say how it tells of them. */
+  readonly revoked?: RevokedTokens | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
   readonly fetch?: BoundedFetchOptions | undefined
@@ -71,6 +79,8 @@ export interface TrustedIssuer {
   readonly verifiesJwts: boolean
   /** Judges tokens by asking the issuer; undefined if it is never asked. */
   readonly opaqueTokens: Verifier | undefined
+  /** How it tells of tokens that end early. */
+  readonly revocation: IssuerRevocation
   /** Stops asking the issuer and ends the connections to it. */
   close(): Promise<void>
 }
@@ -102,17 +112,20 @@ export function createTrustedIssuers(
 
 function createTrustedIssuer(
   policy: TokenPolicy,
-  { userinfo = 'forward', tokens, claims }: IssuerOptions,
+  options: IssuerOptions,
   opaque: OpaqueTokenSettings | undefined,
-  {
+  dependencies: TrustDependencies
+): TrustedIssuer {
+  const { userinfo = 'forward', tokens, claims } = options
+  const {
     prepare,
     scopes,
     observer = silentObserver,
     store,
+    revoked,
     clock,
     fetch: fetchOptions
-  }: TrustDependencies
-): TrustedIssuer {
+  } = dependencies
   const { issuer } = policy
   const mapping = createClaimMapping(claims, scopes)
   // connections of their own, so that keys never wait behind an endpoint that hangs
@@ -121,11 +134,13 @@ function createTrustedIssuer(
   const fetchIntrospection = createBoundedFetch(issuer, fetchOptions)
   const source = createKeySource(issuer, fetchKeys, observer)
   const keySet = new KeySet({ issuer, source, prepare, observer, store, clock })
+  const revocation = createIssuerRevocation(options, dependencies)
   const close = async (): Promise<void> => {
     keySet.close()
+    await revocation.close()
     await Promise.all([fetchKeys.close(), fetchUserInfo.close(), fetchIntrospection.close()])
   }
-  const context = { policy, mapping, observer, clock }
+  const context = { policy, mapping, observer, revoked, clock }
   return {
     policy,
     mapping,
@@ -136,6 +151,7 @@ function createTrustedIssuer(
         : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock }),
     verifiesJwts: tokens?.includes('jwt') ?? true,
     opaqueTokens: opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context),
+    revocation,
     close
   }
 }
@@ -149,7 +165,9 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   userinfo: true,
   claims: true,
   tokens: true,
-  introspection: true
+  introspection: true,
+  backchannelLogout: true,
+  securityEvents: true
 }
 const optionNames = Object.keys(knownOptions)
 

@@ -17,6 +17,7 @@ const descriptions = {
   sender_constrained: 'The access token is bound to a key and is not accepted as a bearer token',
   unknown_key: 'The signing key of the access token is unknown',
   bad_signature: 'The signature of the access token is invalid',
+  revoked: 'The access token was revoked',
   inactive: 'The issuer says that the access token is not active',
   refused_by_issuer: 'The issuer no longer accepts the access token'
 } as const

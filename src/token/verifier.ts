@@ -4,6 +4,7 @@ import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
 import { accepted, judgeClaims, judgeHeader } from './policy.ts'
 import { createPrincipal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
+import type { RevokedTokens } from './revoked-tokens.ts'
 import { isOtherKind } from './token-type.ts'
 import {
   decodeClaims,
@@ -32,9 +33,15 @@ const maxKnownHeaders = 1000
  * section 4). The issuer is chosen by exact `iss` before anything is fetched, and only its own keys can verify. Which
  * tokens the issuer is asked about is fixed beforehand: one that fails here is never tried there (RFC 9701 section 9).
  * @param clock milliseconds since the epoch
+ * @param revoked asked about each token whose signature is right; default: none is revoked
  */
-export function createVerifier(issuers: TrustedIssuers, clock: () => number = Date.now): Verifier {
+export function createVerifier(
+  issuers: TrustedIssuers,
+  clock: () => number = Date.now,
+  revoked?: RevokedTokens
+): Verifier {
   const verified = new VerifiedTokens()
+  revoked?.onRevoked((isRevoked) => verified.forget(isRevoked))
   const known = new Map<string, KnownHeader>()
   const [opaqueTokens] = [...issuers.values()].flatMap(({ opaqueTokens }) => opaqueTokens ?? [])
 
@@ -45,6 +52,7 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
   ): Verdict => {
     if (!key.verify(token, header.algorithm)) return refusals.bad_signature
     const principal = createPrincipal(accepted(claims), issuer.mapping)
+    if (revoked?.covers(principal) === true) return refusals.revoked
     const expiresAt = (principal.expiresAt + issuer.policy.clockTolerance) * 1000
     verified.remember(token, principal, expiresAt, key)
     return principal
