@@ -14,7 +14,9 @@ import {
   type UserInfoClaims
 } from '../src/issuer/userinfo.ts'
 import type { Observer } from '../src/observe/observer.ts'
+import type { Mark } from '../src/revocation/mark.ts'
 import type { Revocations } from '../src/revocation/revocations.ts'
+import type { RevocationTarget } from '../src/revocation/target.ts'
 import type { RevokedTokens } from '../src/token/revoked-tokens.ts'
 import { ProblemError } from '../src/http/problem.ts'
 import { findAuthorization, readAuthorization } from '../src/token/authorization.ts'
@@ -59,7 +61,13 @@ export interface Latchkey {
    * @throws {ProblemError} if the issuer can not be asked or gives no usable answer
    */
   readUserInfo(request: FastifyRequest): Promise<UserInfoClaims>
-  /** Ends access tokens before they expire; undefined without the option `revocationStore`. */
+  /**
+   * Refuses access tokens before they expire: here once it settles, elsewhere within a second.
+   * @throws {ProblemError} `validation-failed` for a wrong target
+   * @throws {TypeError} without the option `revocationStore`
+   */
+  revoke(target: RevocationTarget): Promise<Mark>
+  /** Takes what issuers tell of ended sessions; undefined without the option `revocationStore`. */
   readonly revocations: Revocations | undefined
 }
 
@@ -112,7 +120,10 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     if (guard?.authorizationDetails) detailsTypes.add(guard.authorizationDetails.type)
     route.config = { ...route.config, [guardKey]: guard }
   })
-  app.addHook('onRequest', createGuardHook(app, { issuers, denials, publicUrl: options.publicUrl, revoked }))
+  app.addHook(
+    'onRequest',
+    createGuardHook(app, { issuers, denials, publicUrl: options.publicUrl, revoked })
+  )
   app.addHook('onClose', async () => {
     await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
   })
@@ -222,6 +233,10 @@ function createLatchkey(
     authorizationDetailsTypes: () => [...detailsTypes].sort(),
     isReady: () => [...issuers.values()].every(({ keySet }) => keySet.isUsable),
     readUserInfo: (request) => readUserInfo(request, issuers, denials),
+    async revoke(target) {
+      if (revocations !== undefined) return revocations.revoke(target)
+      throw new TypeError('revocationStore: found nothing, allowed: a store, to revoke tokens')
+    },
     revocations
   }
 }

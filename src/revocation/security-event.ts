@@ -42,7 +42,9 @@ export async function readSecurityEvent(
   const { iss, aud, sub, exp, events } = claims
   expect(type === 'secevent+jwt', 'Its type is not secevent+jwt')
   expect(sub === undefined && exp === undefined, 'It has a sub or an exp')
-  const streams = [...issuers.values()].filter(({ revocation }) => revocation.events?.issuer === iss)
+  const streams = [...issuers.values()].filter(
+    ({ revocation }) => revocation.events?.issuer === iss
+  )
   expect(streams.length > 0, 'Its issuer has no stream here', 'invalid_issuer')
   const issuer = streams.find(({ revocation }) => isFor(revocation.events, aud))
   const stream = issuer?.revocation.events

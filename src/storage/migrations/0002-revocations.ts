@@ -17,9 +17,5 @@ export async function createRevocationTables({ schema }: Transaction<Tables>): P
     .addColumn('issued_until', 'bigint', (column) => column.notNull())
     .addColumn('change', 'bigint', (column) => column.notNull())
     .execute()
-  await schema
-    .createIndex('revocations_by_change')
-    .on('revocations')
-    .columns(['change'])
-    .execute()
+  await schema.createIndex('revocations_by_change').on('revocations').columns(['change']).execute()
 }
