@@ -15,6 +15,10 @@ import {
   type UserInfoClaims
 } from '../src/issuer/userinfo.ts'
 import type { Observer } from '../src/observe/observer.ts'
+import type { Mark } from '../src/revocation/mark.ts'
+import type { Revocations } from '../src/revocation/revocations.ts'
+import type { RevocationTarget } from '../src/revocation/target.ts'
+import type { RevokedTokens } from '../src/token/revoked-tokens.ts'
 import { ProblemError } from '../src/http/problem.ts'
 import {
   type Credentials,
@@ -37,9 +41,10 @@ import {
   type SenderConstraint,
   type SenderConstraints
 } from './sender-constraint.ts'
+import { offerRevocations, openRevocationList, type RevocationOptions } from './revocation.ts'
 import { createSignatureCheck } from './signature-check.ts'
 
-interface SharedOptions extends BindingOptions {
+interface SharedOptions extends BindingOptions, RevocationOptions {
   /** Name of the protection space in challenges. Default `api`. */
   readonly realm?: string | undefined
   /** URL of this API as clients see it: the RFC 9728 `resource`. Set, it puts `resource_metadata` into challenges. */
@@ -71,6 +76,14 @@ export interface Latchkey {
    * @throws {ProblemError} if the issuer can not be asked or gives no usable answer
    */
   readUserInfo(request: FastifyRequest): Promise<UserInfoClaims>
+  /**
+   * Refuses access tokens before they expire: here once it settles, elsewhere within a second.
+   * @throws {ProblemError} `validation-failed` for a wrong target
+   * @throws {TypeError} without the option `revocationStore`
+   */
+  revoke(target: RevocationTarget): Promise<Mark>
+  /** Takes what issuers tell of ended sessions; undefined without the option `revocationStore`. */
+  readonly revocations: Revocations | undefined
 }
 
 declare module 'fastify' {
@@ -100,19 +113,23 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   if (app.hasRequestDecorator('principal')) {
     throw new TypeError('latchkey: found a registration in this context or around it, allowed: one')
   }
+  const revoked = await openRevocationList(app, options)
   const issuers = createTrustedIssuers(issuersOf(options), {
     prepare: createSignatureCheck,
     scopes: createScopeHierarchy(options.scopeImplies),
     observer: createLogObserver(app),
-    store: options.keySetStore
+    store: options.keySetStore,
+    revoked
   })
   const constraint = await createSenderConstraint(app, options, issuers)
   const denials = createDenials(options, constraint?.challenge)
+  const revocations = await offerRevocations(revoked, issuers)
   const scopes = new Set<string>()
   const detailsTypes = new Set<string>()
 
   app.decorateRequest('principal', null as unknown as Principal)
-  app.decorate('latchkey', createLatchkey(issuers, denials, { scopes, detailsTypes, constraint }))
+  const offered = { scopes, detailsTypes, constraint, revocations }
+  app.decorate('latchkey', createLatchkey(issuers, denials, offered))
   app.addHook('onRoute', (route) => {
     const guard = parseGuard(route.config?.auth) ?? null
     if (guard !== null) refuseUnmappedRoles(guard, issuers)
@@ -122,7 +139,8 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     route.config = { ...route.config, [guardKey]: guard }
   })
   const { publicUrl } = options
-  app.addHook('onRequest', createGuardHook(app, { issuers, denials, publicUrl, constraint }))
+  const surroundings = { issuers, denials, publicUrl, constraint, revoked }
+  app.addHook('onRequest', createGuardHook(app, surroundings))
   app.addHook('onClose', async () => {
     await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
   })
@@ -154,13 +172,14 @@ interface GuardHookOptions {
   readonly publicUrl: SharedOptions['publicUrl']
   /** undefined where no token is bound to its sender. */
   readonly constraint: SenderConstraint | undefined
+  readonly revoked: RevokedTokens | undefined
 }
 
 function createGuardHook(
   app: FastifyInstance,
-  { issuers, denials, publicUrl, constraint }: GuardHookOptions
+  { issuers, denials, publicUrl, constraint, revoked }: GuardHookOptions
 ): GuardHook {
-  const verify = createVerifier(issuers)
+  const verify = createVerifier(issuers, Date.now, revoked)
   const surroundings = {
     clock: Date.now,
     clockToleranceOf: (issuer: string) => issuers.get(issuer)?.policy.clockTolerance ?? 0,
@@ -238,8 +257,9 @@ function hasTokenInQuery({ query }: FastifyRequest): boolean {
   return typeof query === 'object' && query !== null && 'access_token' in query
 }
 
-/** What the guards of all routes name, and what is said of bound tokens. */
-interface Named {
+/** What the guards of all routes name, and what else the plugin offers. */
+interface Offered {
+  readonly revocations: Revocations | undefined
   readonly scopes: ReadonlySet<string>
   readonly detailsTypes: ReadonlySet<string>
   readonly constraint: SenderConstraint | undefined
@@ -248,7 +268,7 @@ interface Named {
 function createLatchkey(
   issuers: TrustedIssuers,
   denials: Denials,
-  { scopes, detailsTypes, constraint }: Named
+  { scopes, detailsTypes, constraint, revocations }: Offered
 ): Latchkey {
   return {
     issuers: Object.freeze([...issuers.keys()]),
@@ -256,7 +276,12 @@ function createLatchkey(
     authorizationDetailsTypes: () => [...detailsTypes].sort(),
     senderConstraints: constraint?.published ?? noConstraints,
     isReady: () => [...issuers.values()].every(({ keySet }) => keySet.isUsable),
-    readUserInfo: (request) => readUserInfo(request, issuers, denials)
+    readUserInfo: (request) => readUserInfo(request, issuers, denials),
+    async revoke(target) {
+      if (revocations !== undefined) return revocations.revoke(target)
+      throw new TypeError('revocationStore: found nothing, allowed: a store, to revoke tokens')
+    },
+    revocations
   }
 }
 
@@ -293,6 +318,8 @@ const sharedOptions: Readonly<Record<keyof SharedOptions | keyof RegisterOptions
   dpopProofs: true,
   clientCertFrom: true,
   redisUrl: true,
+  revocationStore: true,
+  maxTokenLifetime: true,
   prefix: true,
   logLevel: true,
   logSerializers: true

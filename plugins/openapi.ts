@@ -176,6 +176,7 @@ const info = {
 const tags = [
   { name: 'caller', description: 'What the service knows of whoever calls it.' },
   { name: 'documents', description: "The caller's own JSON documents." },
+  { name: 'administration', description: 'For administrators, who need scopes of their own.' },
   { name: 'discovery', description: 'What clients read before they call.' },
   { name: 'operations', description: 'For those who run the service.' }
 ]

@@ -15,6 +15,7 @@ import { openDatabase } from './storage/database.ts'
 import type { Storage } from './storage/database.ts'
 import { isAnswering } from './storage/health.ts'
 import { createKeySetStore } from './storage/key-sets.ts'
+import { createRevocationStore } from './storage/revocations.ts'
 
 /** What a caller of {@link buildApp} may choose beside the settings. */
 export interface AppOptions {
@@ -33,7 +34,9 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
   // Closed last: Fastify runs these hooks in reverse order, and the server's own is the last one added.
   app.addHook('onClose', () => storage.close())
 
-  await registerPlugins(app, config, { publicUrl, keySetStore: createKeySetStore(storage) })
+  const revocationStore = createRevocationStore(storage)
+  const keySetStore = createKeySetStore(storage)
+  await registerPlugins(app, config, { publicUrl, keySetStore, revocationStore })
   await registerRoutes(app, {
     documents: { documents: await openDocuments(storage), publicUrl },
     protectedResource: {
@@ -47,7 +50,11 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
       name: 'Latchkey'
     },
     operations: {
-      checks: { 'issuer keys': () => app.latchkey.isReady(), database: () => isAnswering(storage) }
+      checks: {
+        'issuer keys': () => app.latchkey.isReady(),
+        database: () => isAnswering(storage),
+        'revoked tokens': () => app.latchkey.revocations?.isCurrent === true
+      }
     }
   })
   return app

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import guard, { type LatchkeyOptions } from '../plugins/latchkey.ts'
 import protectedResource from '../routes/protected-resource.ts'
+import { registerReceivers } from '../routes/receivers.ts'
 import { metadataPath, metadataRoot } from './http/resource-metadata.ts'
 
 /**
@@ -12,6 +13,7 @@ import { metadataPath, metadataRoot } from './http/resource-metadata.ts'
  */
 async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise<void> {
   await app.register(guard, options)
+  await registerReceivers(app)
   const { publicUrl } = options
   if (publicUrl === undefined) return
   if (app.prefix !== '') throw outsideTheRoot(app.prefix)
@@ -43,6 +45,10 @@ export type { IntrospectionOptions } from './issuer/opaque-token-options.ts'
 export type { PresetName } from './issuer/presets.ts'
 export type { IssuerOptions } from './issuer/trusted-issuer.ts'
 export type { UserInfoClaims } from './issuer/userinfo.ts'
+export type { Mark, MarkKind } from './revocation/mark.ts'
+export type { RevocationStore, StoredMark } from './revocation/revocation-store.ts'
+export type { Revocations } from './revocation/revocations.ts'
+export type { RevocationTarget } from './revocation/target.ts'
 export type { Algorithm } from './token/algorithms.ts'
 export type { DetailsDeclaration } from './token/authorization-details.ts'
 export type { ClaimNames } from './token/claim-mapping.ts'

@@ -49,10 +49,13 @@ async function startIssuer(config: Config): Promise<DevelopmentIssuer> {
   return startDevelopmentIssuer({
     port: port > 0 && port < 65_535 ? port + 1 : 0,
     audience: developmentAudience(config),
-    scopes: ['documents:read', 'documents:write'],
+    scopes: ['documents:read', 'documents:write', ...adminScopes],
+    adminScopes,
     ...(dataDir !== 'memory://' && { dataDir })
   })
 }
+
+const adminScopes = ['documents:admin', 'revocations:write']
 
 /** As a client names the API (RFC 8707): its URL, as far as that is known before it listens. */
 function developmentAudience(config: Config): string {

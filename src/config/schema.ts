@@ -68,6 +68,30 @@ const DecryptionSettings = Type.Object(
   { additionalProperties: false, description: 'an object with privateKeyFile or privateKey' }
 )
 
+const texts = (allowed: string) => {
+  const entry = text(allowed, (value) => value !== '')
+  return Type.Union([entry, Type.Array(entry, { minItems: 1 })], { description: allowed })
+}
+
+/** Whose logout tokens of an issuer count. */
+const LogoutSettings = Type.Object(
+  { clientId: texts('the client, or the clients, of the logout tokens') },
+  { additionalProperties: false, description: 'an object with clientId' }
+)
+
+/** The stream of security events of an issuer; what contradicts what is judged by the plugin. */
+const EventSettings = Type.Object(
+  {
+    audience: texts('the audience, or the audiences, of the stream'),
+    issuer: Type.Optional(text('the iss of the events', (value) => value !== '')),
+    jwksUri: Type.Optional(text('an https URL (http on loopback hosts only)', isIdentifierUrl)),
+    criticalSubjectMembers: Type.Optional(
+      Type.Array(Type.String(), { description: 'a list of names such as tenant' })
+    )
+  },
+  { additionalProperties: false, description: 'an object with audience' }
+)
+
 /** What is trusted of one issuer. The plugin's options have the same names. */
 const IssuerSettings = Type.Object(
   {
@@ -99,14 +123,12 @@ const IssuerSettings = Type.Object(
     introspection: Type.Optional(IntrospectionSettings),
     idTokens: Type.Optional(
       Type.Object(
-        {
-          clientId: Type.Union([audience, Type.Array(audience, { minItems: 1 })], {
-            description: 'one or more client ids'
-          })
-        },
+        { clientId: texts('one or more client ids') },
         { additionalProperties: false, description: 'an object with clientId' }
       )
     ),
+    backchannelLogout: Type.Optional(LogoutSettings),
+    securityEvents: Type.Optional(EventSettings),
     dpop: Type.Optional(oneOf(['off', 'optional', 'required'])),
     mtls: Type.Optional(oneOf(['off', 'optional', 'required'])),
     userinfo: Type.Optional(oneOf(['forward', 'off'])),
@@ -180,6 +202,17 @@ export const Config = Type.Object(
     dataDir: text('a directory, or memory://', isDataDirectory, './data'),
     trustProxy: list('IP addresses and CIDR blocks of proxies', isAddressBlock),
     corsOrigins: list('exact origins such as https://app.example.com', isOrigin),
+    maxTokenLifetime: Type.Integer({
+      minimum: 60,
+      maximum: 157_680_000,
+      default: 2_592_000,
+      description: 'seconds that a token lives at most, from 60 to 157680000'
+    }),
+    scopeImplies: Type.Optional(
+      Type.Record(Type.String(), Type.Array(Type.String()), {
+        description: 'an object of scopes, each with the list of those that it implies'
+      })
+    ),
     rateLimit: oneOf(['off'], 'off')
   },
   { additionalProperties: false, description: 'a JSON object with settings' }

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto'
 import type { JWK } from 'jose'
 import type { Client, Context, Middleware, Provider } from 'oidc-provider/lib/provider.js'
 import { developmentClients, developmentUserGrant, isLoopbackUrl } from './clients.ts'
-import { developmentUser, grantEverything, resourceServerInfo, type Api } from './grants.ts'
+import {
+  authTimeOf,
+  developmentUser,
+  grantEverything,
+  resourceServerInfo,
+  type Api
+} from './grants.ts'
 import type { IssuerFile } from './issuer-file.ts'
 import type { OidcProvider } from './load-provider.ts'
 import { interactionPath, login } from './login.ts'
@@ -56,6 +62,7 @@ function settings(api: Api, file: IssuerFile): object {
     findAccount: (_ctx: Context, subject: string) => account(subject),
     clientBasedCORS: (_ctx: Context, origin: string) => isLoopbackUrl(origin),
     allowOmittingSingleRegisteredRedirectUri: false,
+    extraTokenClaims: (ctx: Context, token: { readonly gty?: string }) => authTimeOf(ctx, token),
     issueRefreshToken: (_ctx: Context, client: Client) => client.grantTypeAllowed('refresh_token'),
     interactions: { url: (_ctx: Context, { uid }: { uid: string }) => `${interactionPath}${uid}` },
     renderError: (ctx: Context, error: Readonly<Record<string, string>>) =>

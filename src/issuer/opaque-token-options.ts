@@ -90,7 +90,7 @@ export function createOpaqueTokenJudge(
   { authenticate, cacheSeconds, signedAnswers, clientId }: OpaqueTokenSettings,
   fetch: ClosableFetch,
   keySet: KeySet,
-  context: Pick<OpaqueTokensOptions, 'policy' | 'mapping' | 'observer' | 'clock'>
+  context: Pick<OpaqueTokensOptions, 'policy' | 'mapping' | 'observer' | 'revoked' | 'clock'>
 ): Verifier {
   const { policy, clock = Date.now } = context
   const verify = async (answer: string) =>

@@ -30,10 +30,16 @@ import { bindingsOf, type ProfileName, withProfile } from './profile.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
 import { readTokenEncryption, type TokenEncryptionOptions } from './token-encryption.ts'
 import { type AudienceClaim, readTokenMarks } from './token-marks.ts'
+import {
+  createIssuerRevocation,
+  type IssuerRevocation,
+  type IssuerRevocationOptions
+} from '../revocation/issuer-revocation.ts'
+import type { RevokedTokens } from '../token/revoked-tokens.ts'
 import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
-export interface IssuerOptions {
+export interface IssuerOptions extends IssuerRevocationOptions {
   /** The issuer's identifier, compared with `iss` byte by byte. An https URL; http on loopback only. */
   readonly issuer: string
   /** The audience, or audiences, that this API answers to. */
@@ -94,6 +100,8 @@ export interface TrustDependencies {
   readonly scopes?: ScopeHierarchy | undefined
   readonly observer?: Observer | undefined
   readonly store?: KeySetStore | undefined
+  /** What is known of revoked tokens. Default: nothing, and no issuer may say how it tells of them. */
+  readonly revoked?: RevokedTokens | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
   readonly fetch?: BoundedFetchOptions | undefined
@@ -112,6 +120,8 @@ export interface TrustedIssuer extends JudgingIssuer {
   readonly opaqueTokens: Verifier | undefined
   /** How its encrypted tokens are read; undefined if they are not. */
   readonly encryption: TokenEncryption | undefined
+  /** How it tells of tokens that end early. */
+  readonly revocation: IssuerRevocation
   /** Stops asking the issuer and ends the connections to it. */
   close(): Promise<void>
 }
@@ -155,16 +165,18 @@ function createTrustedIssuer(
   policy: TokenPolicy,
   options: IssuerOptions,
   { opaque, encryption }: ReadOptions,
-  {
+  dependencies: TrustDependencies
+): TrustedIssuer {
+  const { userinfo = 'forward', tokens, claims } = options
+  const {
     prepare,
     scopes,
     observer = silentObserver,
     store,
+    revoked,
     clock,
     fetch: fetchOptions
-  }: TrustDependencies
-): TrustedIssuer {
-  const { userinfo = 'forward', tokens, claims } = options
+  } = dependencies
   const { issuer } = policy
   const mapping = createClaimMapping(claims, scopes, policy.audiences)
   // connections of their own, so that keys never wait behind an endpoint that hangs
@@ -173,11 +185,13 @@ function createTrustedIssuer(
   const fetchIntrospection = createBoundedFetch(issuer, fetchOptions)
   const source = createKeySource(issuer, fetchKeys, observer)
   const keySet = new KeySet({ issuer, source, prepare, observer, store, clock })
+  const revocation = createIssuerRevocation(options, dependencies)
   const close = async (): Promise<void> => {
     keySet.close()
+    await revocation.close()
     await Promise.all([fetchKeys.close(), fetchUserInfo.close(), fetchIntrospection.close()])
   }
-  const context = { policy, mapping, observer, clock }
+  const context = { policy, mapping, observer, revoked, clock }
   return {
     policy,
     mapping,
@@ -190,6 +204,7 @@ function createTrustedIssuer(
     idTokens: readIdTokenOptions(options, mapping),
     opaqueTokens: opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context),
     encryption,
+    revocation,
     close
   }
 }
@@ -213,7 +228,9 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   profile: true,
   idTokens: true,
   dpop: true,
-  mtls: true
+  mtls: true,
+  backchannelLogout: true,
+  securityEvents: true
 }
 const optionNames = Object.keys(knownOptions)
 

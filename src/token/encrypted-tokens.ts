@@ -2,12 +2,11 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Decryption, DecryptionOptions } from '../issuer/decryption.ts'
 import { wrongOption } from '../issuer/option-check.ts'
 import type { TrustedIssuers } from '../issuer/trusted-issuer.ts'
-import type { Principal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
 import { normalizedType } from './token-type.ts'
 import { decodeClaims, splitToken } from './unverified.ts'
 import { IssuerUnavailable, type Verdict, type Verifier } from './verdict.ts'
-import type { VerifiedTokens, VerifyingKey } from './verified-tokens.ts'
+import type { VerifiedTokens } from './verified-tokens.ts'
 
 /** How the encrypted tokens of one issuer are read. */
 export interface TokenEncryption {
@@ -19,7 +18,7 @@ export interface TokenEncryption {
 }
 
 /** What a verifier needs of {@link VerifiedTokens}. */
-export type TokenMemory = Pick<VerifiedTokens, 'find' | 'remember'>
+export type TokenMemory = Pick<VerifiedTokens, 'find' | 'remember' | 'forget'>
 
 /** Keys that a token may have to be tried with, since it does not say for which issuer's it was made. */
 const maxKeys = 8
@@ -42,22 +41,28 @@ export function createEncryptedTokens(
   const keys = keysOf(issuers)
   const [first] = keys
   if (first === undefined) return undefined
-  const grounds = new WeakMap<Principal, Grounds>()
+  const outerOf = new Map<string, string>()
   const verifySigned = createSigned({
     find: () => undefined,
-    remember: (_inner, principal, expiresAt, key) => grounds.set(principal, { expiresAt, key })
+    // at once, so that a token that is revoked meanwhile does not stay
+    remember: (inner, ...grounds) => {
+      const token = outerOf.get(inner)
+      if (token !== undefined) outer.remember(token, ...grounds)
+    },
+    forget: () => undefined
   })
   let running = 0
 
   const judge = async (token: string): Promise<Verdict> => {
     running++
-    const opened = await open(token, keys).finally(() => running--)
-    if (opened instanceof Refusal) return opened
-    const verdict = await verifySigned(opened)
-    if (verdict instanceof Refusal || verdict instanceof IssuerUnavailable) return verdict
-    const ground = grounds.get(verdict)
-    if (ground !== undefined) outer.remember(token, verdict, ground.expiresAt, ground.key)
-    return verdict
+    const inner = await open(token, keys).finally(() => running--)
+    if (inner instanceof Refusal) return inner
+    outerOf.set(inner, token)
+    try {
+      return await verifySigned(inner)
+    } finally {
+      outerOf.delete(inner)
+    }
   }
 
   return (token) => {
@@ -70,12 +75,6 @@ export function createEncryptedTokens(
 /** Whether a text has the four dots of a compact JWE (RFC 7516 section 7.1). */
 export function hasFiveParts(token: string): boolean {
   return token.split('.', 6).length === 5
-}
-
-/** Why a verified token may be remembered, and for how long. */
-interface Grounds {
-  readonly expiresAt: number
-  readonly key: VerifyingKey
 }
 
 /** A key, and the issuers that encrypt to it. */

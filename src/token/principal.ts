@@ -44,6 +44,13 @@ export function createPrincipal(
   return new VerifiedPrincipal(claims, mapping)
 }
 
+/** One claim that is no object, read without freezing all of them as {@link Principal.claims} does. */
+export function claimOf(principal: Principal, name: string): unknown {
+  return principal instanceof VerifiedPrincipal
+    ? VerifiedPrincipal.claimOf(principal, name)
+    : principal.claims[name]
+}
+
 class VerifiedPrincipal implements Principal {
   readonly issuer: string
   readonly subject: string
@@ -71,6 +78,10 @@ class VerifiedPrincipal implements Principal {
 
   get tokenId(): string | undefined {
     return firstText(this.#claims, this.#mapping.tokenId)
+  }
+
+  static claimOf(principal: VerifiedPrincipal, name: string): unknown {
+    return principal.#claims[name]
   }
 
   // read on demand, as the claims are: most routes ask for no role

@@ -26,6 +26,7 @@ const descriptions = {
     'The access token is bound to a client certificate that did not come with the request',
   unknown_key: 'The signing key of the access token is unknown',
   bad_signature: 'The signature of the access token is invalid',
+  revoked: 'The access token was revoked',
   inactive: 'The issuer says that the access token is not active',
   refused_by_issuer: 'The issuer no longer accepts the access token'
 } as const

@@ -6,6 +6,7 @@ import { judgeToken, mappingOf } from './id-token.ts'
 import { accepted } from './policy.ts'
 import { createPrincipal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
+import type { RevokedTokens } from './revoked-tokens.ts'
 import { isOtherKind } from './token-type.ts'
 import {
   decodeClaims,
@@ -34,22 +35,20 @@ const maxKnownHeaders = 1000
  * section 4). The issuer is chosen by exact `iss` before anything is fetched, and only its own keys can verify. Which
  * tokens the issuer is asked about is fixed beforehand: one that fails here is never tried there (RFC 9701 section 9).
  * @param clock milliseconds since the epoch
+ * @param revoked asked about each token whose signature is right; default: none is revoked
  * @param inside for what comes out of encrypted tokens: where it is remembered, and nobody is asked about it
  */
 export function createVerifier(
   issuers: TrustedIssuers,
   clock: () => number = Date.now,
+  revoked?: RevokedTokens,
   inside?: TokenMemory
 ): Verifier {
   const verified = inside ?? new VerifiedTokens()
+  if (inside === undefined) revoked?.onRevoked((isRevoked) => verified.forget(isRevoked))
   const known = new Map<string, KnownHeader>()
-  const [opaqueTokens] = [...issuers.values()].flatMap(({ opaqueTokens }) =>
-    inside === undefined ? (opaqueTokens ?? []) : []
-  )
-  const encryptedTokens =
-    inside === undefined
-      ? createEncryptedTokens(issuers, verified, (memory) => createVerifier(issuers, clock, memory))
-      : undefined
+  const { opaqueTokens, encryptedTokens } =
+    inside === undefined ? createOtherVerifiers(issuers, clock, revoked, verified) : noVerifiers
 
   const accept = (
     token: string,
@@ -58,6 +57,7 @@ export function createVerifier(
   ): Verdict => {
     if (!key.verify(token, header.algorithm)) return refusals.bad_signature
     const principal = createPrincipal(accepted(claims), mappingOf(header, claims, issuer))
+    if (revoked?.covers(principal) === true) return refusals.revoked
     const expiresAt = (principal.expiresAt + issuer.policy.clockTolerance) * 1000
     verified.remember(token, principal, expiresAt, key)
     return principal
@@ -123,6 +123,27 @@ export function createVerifier(
       ? judgeKnown(token, claims, found, now)
       : judgeNew(token, segments.header, claims, now)
   }
+}
+
+/** Verifiers of what is no signed JWT. */
+interface OtherVerifiers {
+  readonly opaqueTokens?: Verifier | undefined
+  readonly encryptedTokens?: Verifier | undefined
+}
+
+const noVerifiers: OtherVerifiers = Object.freeze({})
+
+function createOtherVerifiers(
+  issuers: TrustedIssuers,
+  clock: () => number,
+  revoked: RevokedTokens | undefined,
+  verified: TokenMemory
+): OtherVerifiers {
+  const [opaqueTokens] = [...issuers.values()].flatMap(({ opaqueTokens }) => opaqueTokens ?? [])
+  const encryptedTokens = createEncryptedTokens(issuers, verified, (memory) =>
+    createVerifier(issuers, clock, revoked, memory)
+  )
+  return { opaqueTokens, encryptedTokens }
 }
 
 /** A JWT whose issuer wants to be asked about it; what it says itself only chooses the issuer. */
