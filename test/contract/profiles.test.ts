@@ -1,16 +1,23 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import t from 'tap'
 import { loadConfig } from '../../src/config/load.ts'
 import type { RevocationStore } from '../../src/revocation/revocation-store.ts'
+import { createTrustedIssuers } from '../../src/issuer/trusted-issuer.ts'
 import { startTestIssuer } from '../../src/testing.ts'
 import { testAlgorithms } from '../../src/testing/keys.ts'
+import type { RevokedTokens } from '../../src/token/revoked-tokens.ts'
+import { createSignatureCheck } from '../../plugins/signature-check.ts'
 import { createDpopClient, publicUrl } from '../support/dpop-client.ts'
 import { assertCleanLog, createApp, startGuardedApp } from '../support/guarded-app.ts'
 import { assertInvalidToken } from '../support/outcomes.ts'
 
 const issuer = await startTestIssuer()
 t.teardown(() => issuer.close())
+
+const revoked: RevokedTokens = { covers: () => false, onRevoked: () => undefined }
 
 /** Forgets what it is told with the process, which is all that these tests need. */
 const revocationStore: RevocationStore = { read: async () => [], add: async () => undefined }
@@ -241,6 +248,21 @@ void t.test('the file of the service has the same words', async (t) => {
   t.throws(() => load({ encryptedTokens: 'yes' }), { message: /off, optional, required/ })
   const shown = t.throws(() => load({ decryption: { privateKey: 5, key: 'a secret' } }))
   t.notMatch(String(shown), /a secret/)
+})
+
+void t.test('every example of docs/profiles.md is one that starts', async (t) => {
+  const page = await readFile('docs/profiles.md', 'utf8')
+  const examples = [...page.matchAll(/^```json\n(.*?)^```/gms)].map(([, example = '']) => example)
+  t.equal(examples.length, 3)
+  const pem = generateKeyPairSync('x25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
+  const file = join(t.testdir({ key: String(pem) }), 'key')
+  for (const example of examples) {
+    const text = example.replace('/run/secrets/api-key.pem', file)
+    const { issuers } = loadConfig({ LATCHKEY_CONFIG: 'latchkey.json' }, () => text)
+    const trusted = createTrustedIssuers(issuers, { prepare: createSignatureCheck, revoked })
+    for (const { close } of trusted.values()) await close()
+    t.equal(trusted.size, 1)
+  }
 })
 
 for (const [name, guarded] of Object.entries({ contract, strict, bound }))
