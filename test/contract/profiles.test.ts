@@ -260,7 +260,7 @@ void t.test('every example of docs/profiles.md is one that starts', async (t) =>
     const text = example.replace('/run/secrets/api-key.pem', file)
     const { issuers } = loadConfig({ LATCHKEY_CONFIG: 'latchkey.json' }, () => text)
     const trusted = createTrustedIssuers(issuers, { prepare: createSignatureCheck, revoked })
-    for (const { close } of trusted.values()) await close()
+    await Promise.all([...trusted.values()].map((entry) => entry.close()))
     t.equal(trusted.size, 1)
   }
 })
