@@ -25,7 +25,7 @@ const presets = {
   },
   auth0: {
     fills: {
-      claims: { roles: 'permissions', client: ['azp', 'client_id'] },
+      claims: { roles: 'permissions' },
       requiredClaims: [{ azp: '*' }, { client_id: '*' }]
     },
     issuer: { form: /\/$/, allowed: 'https://<tenant>.auth0.com/ with its final slash' }
@@ -33,7 +33,7 @@ const presets = {
   okta: {
     fills: {
       typ: ['at+jwt', 'JWT', 'absent'],
-      claims: { scopes: 'scp', roles: 'groups', client: 'cid' },
+      claims: { roles: 'groups', client: 'cid' },
       requiredClaims: { cid: '*' }
     },
     issuer: {
@@ -44,12 +44,7 @@ const presets = {
   },
   entra: {
     fills: {
-      claims: {
-        scopes: 'scp',
-        roles: 'roles',
-        client: ['azp', 'appid'],
-        tokenId: ['uti', 'jti']
-      },
+      claims: { roles: 'roles', client: ['azp', 'appid'], tokenId: 'uti' },
       requiredClaims: [{ azp: '*' }, { appid: '*' }],
       userinfo: 'off'
     },
@@ -63,7 +58,7 @@ const presets = {
     fills: {
       typ: ['at+jwt', 'JWT', 'absent'],
       audienceClaim: 'client_id',
-      claims: { roles: 'cognito:groups', client: 'client_id' },
+      claims: { roles: 'cognito:groups' },
       requiredClaims: { token_use: 'access' }
     },
     issuer: {
@@ -87,7 +82,7 @@ const presets = {
   },
   authentik: {
     fills: {
-      claims: { roles: 'groups', client: 'azp', tokenId: 'uid' },
+      claims: { roles: 'groups', tokenId: 'uid' },
       requiredClaims: { azp: '*', uid: '*' },
       idTokenMarks: []
     },

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import type { Principal } from '../../src/token/principal.ts'
 import { startTestIssuer } from '../../src/testing.ts'
 import type { TestIssuer } from '../../src/testing/issuer.ts'
 import { assertCleanLog, startGuardedApp } from '../support/guarded-app.ts'
@@ -30,9 +31,15 @@ const guarded = await startGuardedApp(
 )
 
 /** A route for each thing that is to be understood of a provider's token. */
-function guardsFor(preset: string, { client, scopes, roles }: ProviderTokens['understood']) {
+function guardsFor(
+  preset: string,
+  { client, scopes, roles, tokenId }: ProviderTokens['understood']
+) {
   return {
     [`/${preset}/client`]: { clients: [client] },
+    ...(tokenId !== undefined && {
+      [`/${preset}/token-id`]: { allow: (caller: Principal) => caller.tokenId === tokenId }
+    }),
     ...(scopes.length > 0 && { [`/${preset}/scopes`]: { scopes } }),
     ...(roles.length > 0 && { [`/${preset}/roles`]: { roles } })
   }

@@ -16,6 +16,8 @@ export interface ProviderTokens {
     readonly client: string
     readonly scopes: string[]
     readonly roles: string[]
+    /** Of `access`; variants may have another. */
+    readonly tokenId?: string
   }
   /** Other forms in which it makes access tokens, with what differs from `access`. */
   readonly variants?: Readonly<Record<string, ProviderToken>>
@@ -55,7 +57,8 @@ const keycloak: ProviderTokens = {
   understood: {
     client: 'app',
     scopes: ['openid', 'email', 'documents:read'],
-    roles: ['offline_access', 'uma_authorization', 'admin']
+    roles: ['offline_access', 'uma_authorization', 'admin'],
+    tokenId: 'onrtac:7f1c'
   },
   variants: {
     'with "use at+jwt as access token header type"': { typ: 'at+jwt', claims: {} },
@@ -134,7 +137,8 @@ const okta: ProviderTokens = {
   understood: {
     client: 'app',
     scopes: ['openid', 'documents:read'],
-    roles: ['Everyone', 'admin']
+    roles: ['Everyone', 'admin'],
+    tokenId: 'AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE'
   },
   others: {
     'an ID token': {
@@ -172,7 +176,12 @@ const entra: ProviderTokens = {
       groups: [objectId]
     }
   },
-  understood: { client: 'app', scopes: ['access_as_user', 'documents:read'], roles: ['admin'] },
+  understood: {
+    client: 'app',
+    scopes: ['access_as_user', 'documents:read'],
+    roles: ['admin'],
+    tokenId: '4n6RbVX9'
+  },
   variants: {
     'of version 1': { typ: 'JWT', claims: { ver: '1.0', azp: undefined, appid: 'app' } }
   },
@@ -205,7 +214,8 @@ const cognito: ProviderTokens = {
   understood: {
     client: '1example23456789',
     scopes: ['openid', 'documents:read'],
-    roles: ['admin']
+    roles: ['admin'],
+    tokenId: 'aaaaaaaa-cccc'
   },
   variants: { 'bound to this API by resource': { claims: { aud: '1example23456789' } } },
   others: {
@@ -239,7 +249,12 @@ const zitadel: ProviderTokens = {
       'urn:zitadel:iam:org:project:roles': { owner: { '2837': 'acme.example.com' } }
     }
   },
-  understood: { client: 'app', scopes: [], roles: ['admin'] },
+  understood: {
+    client: 'app',
+    scopes: [],
+    roles: ['admin'],
+    tokenId: 'V2_283746190284562436-at_283746190284627972'
+  },
   others: {
     'an ID token': { typ: 'JWT', claims: { ...signIn, aud: ['app', project], azp: 'app' } },
     'an ID token of a client without a nonce': {
@@ -265,7 +280,7 @@ const authentik: ProviderTokens = {
       uid: 'c2V1fbYy7o'
     }
   },
-  understood: { client: 'V8p2cXqTn0', scopes: [], roles: ['admin'] },
+  understood: { client: 'V8p2cXqTn0', scopes: [], roles: ['admin'], tokenId: 'c2V1fbYy7o' },
   variants: {
     'of a sign-in without a nonce': { typ: 'JWT', claims: { nonce: undefined } }
   },

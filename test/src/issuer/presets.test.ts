@@ -117,6 +117,15 @@ for (const [preset, issuer] of sound)
     t.strictSame([...issuers.keys()], [issuer])
   })
 
+void t.test('UserInfo is off where the tokens of an API do not open it', async (t) => {
+  const off = sound.filter(([preset, issuer]) => {
+    const issuers = create({ preset, issuer })
+    t.teardown(() => issuers.get(issuer)?.close())
+    return issuers.get(issuer)?.readUserInfo === undefined
+  })
+  t.strictSame([...new Set(off.map(([preset]) => preset))], ['entra', 'logto'])
+})
+
 void t.test('every preset was looked at', async (t) => {
   const seen = new Set([...sound.map(([preset]) => preset), 'google'])
   t.strictSame([...seen].sort(), [...presetNames].sort())
