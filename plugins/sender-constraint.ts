@@ -117,7 +117,8 @@ export async function isProven(
     else if (verdict instanceof ProofRefusal) denials.unproven(request, reply, guard, verdict)
     else {
       if (verdict.nonce !== undefined) reply.header('dpop-nonce', verdict.nonce)
-      if (judge.isForwarded(sent)) varyByCertificate(reply)
+      const isByCertificate = principal.confirmation?.certificateThumbprint !== undefined
+      if (isByCertificate && judge.isForwarded(sent)) varyByCertificate(reply)
       return true
     }
   } catch (failure) {
