@@ -61,11 +61,10 @@ export async function createSenderConstraint(
   issuers: TrustedIssuers
 ): Promise<SenderConstraint | undefined> {
   const { publicUrl } = options
-  const isTlsServer = 'setSecureContext' in app.server
   const settings = readBindingOptions(options, {
     bindings: bindingsOf(issuers),
     publicUrl,
-    isTlsServer
+    isTlsServer: () => 'setSecureContext' in app.server
   })
   const { proofs, clientCertFrom } = settings
   if (proofs === undefined && clientCertFrom === undefined) return undefined

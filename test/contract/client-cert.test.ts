@@ -43,7 +43,7 @@ const malformed: Record<string, readonly string[]> = {
   PEM: [clientCertificate.replaceAll('\n', ' ').trim()],
   'PEM as bytes': [fieldOf(Buffer.from(clientCertificate))],
   base64url: [':-_-_:'],
-  'no padding': [':QQ:'],
+  'a wrong padding': [`:${base64.endsWith('=') ? base64.replace(/=+$/, '') : `${base64}==`}:`],
   'bits left over': [':QR==:'],
   'not base64': [':***:'],
   'nothing in it': ['::'],
