@@ -61,11 +61,10 @@ export async function createSenderConstraint(
   issuers: TrustedIssuers
 ): Promise<SenderConstraint | undefined> {
   const { publicUrl } = options
-  const isTlsServer = 'setSecureContext' in app.server
   const settings = readBindingOptions(options, {
     bindings: bindingsOf(issuers),
     publicUrl,
-    isTlsServer
+    isTlsServer: () => 'setSecureContext' in app.server
   })
   const { proofs, clientCertFrom } = settings
   if (proofs === undefined && clientCertFrom === undefined) return undefined
@@ -117,7 +116,8 @@ export async function isProven(
     else if (verdict instanceof ProofRefusal) denials.unproven(request, reply, guard, verdict)
     else {
       if (verdict.nonce !== undefined) reply.header('dpop-nonce', verdict.nonce)
-      if (judge.isForwarded(sent)) varyByCertificate(reply)
+      const isByCertificate = principal.confirmation?.certificateThumbprint !== undefined
+      if (isByCertificate && judge.isForwarded(sent)) varyByCertificate(reply)
       return true
     }
   } catch (failure) {

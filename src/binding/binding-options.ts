@@ -31,7 +31,7 @@ export interface BindingSurroundings {
   readonly bindings: ReadonlyMap<string, BindingPolicy>
   readonly publicUrl: unknown
   /** Whether the server itself speaks TLS with the client. */
-  readonly isTlsServer: boolean
+  readonly isTlsServer: () => boolean
   /** Default: Node's. @throws if it can not */
   readonly readFile?: ((path: string) => string) | undefined
 }
@@ -180,7 +180,7 @@ function readCertificateOptions(
     check(proxies.length === 0, 'clientCertFrom', clientCertFrom, 'only with mtls of an issuer')
     return undefined
   }
-  if (!isTlsServer && proxies.length === 0) {
+  if (proxies.length === 0 && !isTlsServer()) {
     const allowed = `the proxies that send Client-Cert, or a server with TLS: mtls of ${issuer} needs one`
     throw wrongOption('clientCertFrom', 'nothing', allowed)
   }

@@ -5,8 +5,9 @@
  * @returns undefined if there is no such URL
  */
 export function targetOf(publicUrl: string, url: string): string | undefined {
-  const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
-  return normalizedTarget(publicUrl.replace(/\/+$/, '') + path)
+  const path = url.replace(/^https?:\/\/[^/?#]*/i, '')
+  // a router may find a path in what has none (`http://host?/path`)
+  return path.startsWith('/') ? normalizedTarget(publicUrl.replace(/\/+$/, '') + path) : undefined
 }
 
 /**
