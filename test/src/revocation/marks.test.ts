@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import t from 'tap'
 import { foldedMarks } from '../../../src/revocation/fold.ts'
 import type { Mark } from '../../../src/revocation/mark.ts'

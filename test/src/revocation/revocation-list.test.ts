@@ -78,7 +78,7 @@ for (const { name, create } of await startDatabases(t))
       const lists: Awaited<ReturnType<typeof startList>>[] = []
       while (lists.length < 4) lists.push(await startList(t, await open()))
       const names = Array.from({ length: 80 }, (_, index) => `user ${index}`)
-      const add = (value: string, index: number) =>
+      const add = async (value: string, index: number) =>
         lists[index % lists.length]?.list.add(mark(value))
       // SQLite's connections wait for each other without letting go of the process
       if (name === 'PostgreSQL') await Promise.all(names.map(add))
