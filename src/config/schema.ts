@@ -202,12 +202,13 @@ export const Config = Type.Object(
     dataDir: text('a directory, or memory://', isDataDirectory, './data'),
     trustProxy: list('IP addresses and CIDR blocks of proxies', isAddressBlock),
     corsOrigins: list('exact origins such as https://app.example.com', isOrigin),
-    maxTokenLifetime: Type.Integer({
-      minimum: 60,
-      maximum: 157_680_000,
-      default: 2_592_000,
-      description: 'seconds that a token lives at most, from 60 to 157680000'
-    }),
+    maxTokenLifetime: Type.Optional(
+      Type.Integer({
+        minimum: 60,
+        maximum: 157_680_000,
+        description: 'seconds that a token lives at most, from 60 to 157680000'
+      })
+    ),
     scopeImplies: Type.Optional(
       Type.Record(Type.String(), Type.Array(Type.String()), {
         description: 'an object of scopes, each with the list of those that it implies'

@@ -91,18 +91,32 @@ function noMarks(): IssuerMarks {
 }
 
 function isCovered(principal: Principal, marks: IssuerMarks): boolean {
-  const { subject, clientId } = principal
-  const jti = claimOf(principal, 'jti') as string
-  const sid = claimOf(principal, 'sid') as string | undefined
+  if (has(marks.token, claimOf(principal, 'jti'))) return true
+  const until = lastMark(principal, marks)
+  if (until === undefined) return false
   const iat = claimOf(principal, 'iat')
-  const issuedAt = typeof iat === 'number' ? Math.floor(iat) : never
-  const reaches = (until: number | undefined) => until !== undefined && issuedAt <= until
-  return (
-    marks.token.has(jti) ||
-    reaches(marks.all) ||
-    reaches(marks.subject.get(subject)) ||
-    reaches(marks.session.get(sid as string)) ||
-    (sid === undefined && reaches(marks.sessionless.get(subject))) ||
-    reaches(marks.client.get(clientId as string))
-  )
+  return typeof iat !== 'number' || Math.floor(iat) <= until
+}
+
+/** The latest time of the marks on a token; undefined if there is none, as for nearly all tokens. */
+function lastMark(principal: Principal, marks: IssuerMarks): number | undefined {
+  const { subject, clientId } = principal
+  const sid = claimOf(principal, 'sid')
+  let last = marks.all
+  const look = (found: number | undefined): void => {
+    if (found !== undefined && (last === undefined || found > last)) last = found
+  }
+  look(get(marks.subject, subject))
+  look(get(marks.client, clientId))
+  look(sid === undefined ? get(marks.sessionless, subject) : get(marks.session, sid))
+  return last
+}
+
+/** Most maps are empty when remembered tokens are swept, and texts that were never looked up cost a hash. */
+function get(map: ReadonlyMap<unknown, number>, value: unknown): number | undefined {
+  return map.size === 0 ? undefined : map.get(value)
+}
+
+function has(map: ReadonlyMap<unknown, number>, value: unknown): boolean {
+  return get(map, value) !== undefined
 }

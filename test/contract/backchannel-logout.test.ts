@@ -15,10 +15,7 @@ const now = Math.floor(Date.now() / 1000)
 const zed = { sub: 'zed' }
 const event = 'http://schemas.openid.net/event/backchannel-logout'
 const { ask, app, push, logout, logged } = await startRevocableApi(t, {
-  issuers: [
-    { ...issuer.options, backchannelLogout: { clientId: ['app', 'spa'] } },
-    other.options
-  ]
+  issuers: [{ ...issuer.options, backchannelLogout: { clientId: ['app', 'spa'] } }, other.options]
 })
 await until(() => app.latchkey.isReady())
 
@@ -34,24 +31,32 @@ const assertRefused = async (t: Test, token: string, text = 'revoked') => {
 const assertGood = async (t: Test, token: string, text = 'good') =>
   t.equal((await ask(token)).status, 200, text)
 
-void t.test('BCL-1, BCL-9: a form with a logout token, whatever else is in it, is a 200', async (t) => {
-  const { status, headers, text } = await logout(await mintLogoutToken(issuer, zed), { extra: 'x' })
-  t.strictSame([status, text], [200, ''])
-  t.equal(headers.get('cache-control'), 'no-store')
-})
-
-void t.test('BCL-1, BCL-9: a form without a logout token, or with two, is a 400 in JSON', async (t) => {
-  const form = 'application/x-www-form-urlencoded'
-  const token = await mintLogoutToken(issuer, zed)
-  for (const body of ['', 'a=b', `logout_token=${token}&logout_token=${token}`]) {
-    const { status, headers, text } = await push('/backchannel-logout', form, body)
-    t.equal(status, 400)
+void t.test(
+  'BCL-1, BCL-9: a form with a logout token, whatever else is in it, is a 200',
+  async (t) => {
+    const { status, headers, text } = await logout(await mintLogoutToken(issuer, zed), {
+      extra: 'x'
+    })
+    t.strictSame([status, text], [200, ''])
     t.equal(headers.get('cache-control'), 'no-store')
-    t.match(headers.get('content-type'), /^application\/json/)
-    t.match(JSON.parse(text), { error: 'invalid_request', error_description: String })
   }
-  t.equal((await push('/backchannel-logout', 'application/json', '{}')).status, 415)
-})
+)
+
+void t.test(
+  'BCL-1, BCL-9: a form without a logout token, or with two, is a 400 in JSON',
+  async (t) => {
+    const form = 'application/x-www-form-urlencoded'
+    const token = await mintLogoutToken(issuer, zed)
+    for (const body of ['', 'a=b', `logout_token=${token}&logout_token=${token}`]) {
+      const { status, headers, text } = await push('/backchannel-logout', form, body)
+      t.equal(status, 400)
+      t.equal(headers.get('cache-control'), 'no-store')
+      t.match(headers.get('content-type'), /^application\/json/)
+      t.match(JSON.parse(text), { error: 'invalid_request', error_description: String })
+    }
+    t.equal((await push('/backchannel-logout', 'application/json', '{}')).status, 415)
+  }
+)
 
 const header = { alg: 'RS256', kid: issuer.keys[0]?.kid ?? '', typ: 'logout+jwt' }
 const payload = { iss: issuer.issuer, aud: 'app', sub: 'ada', iat: now, exp: now + 60, jti: 'j' }
@@ -89,8 +94,7 @@ const refused: Readonly<Record<string, () => string | Promise<string>>> = {
     mintLogoutToken(issuer, { events: { [event]: 'now' } }),
   'BCL-6: a token with a nonce': () => mintLogoutToken(issuer, { nonce: 'n' }),
   'BCL-8: an access token': () => mintLogoutToken(issuer, {}, { header: { typ: 'at+jwt' } }),
-  'BCL-8: a token whose type is no text': () =>
-    mintLogoutToken(issuer, {}, { header: { typ: 1 } }),
+  'BCL-8: a token whose type is no text': () => mintLogoutToken(issuer, {}, { header: { typ: 1 } }),
   'something that is no token': () => 'garbage',
   'something with a header that is no JSON': () => `${encode('x')}.${encode('{}')}.AAAA`
 }
@@ -107,7 +111,8 @@ for (const [name, make] of Object.entries(refused))
   })
 
 const accepted: Readonly<Record<string, () => Promise<string>>> = {
-  'BCL-3: a token for another of the clients': () => mintLogoutToken(issuer, { ...zed, aud: ['x', 'spa'] }),
+  'BCL-3: a token for another of the clients': () =>
+    mintLogoutToken(issuer, { ...zed, aud: ['x', 'spa'] }),
   'BCL-8: a token without a type': () =>
     mintLogoutToken(issuer, zed, { header: { typ: undefined } }),
   'BCL-8: a token of the type that says nothing': () =>

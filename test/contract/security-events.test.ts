@@ -145,11 +145,7 @@ const subjects: Readonly<Record<string, readonly [object, number, number]>> = {
     200
   ],
   'an e-mail address': [{ format: 'email', email: 'cyd@example.com' }, 200, 200],
-  'a critical member': [
-    { format: 'complex', user: user('cyd'), tenant: session('t') },
-    200,
-    200
-  ]
+  'a critical member': [{ format: 'complex', user: user('cyd'), tenant: session('t') }, 200, 200]
 }
 
 let round = 0
