@@ -16,6 +16,9 @@ void t.test('a mark ends opaque tokens too, those with a kept answer at once', a
     policy: {
       issuer,
       audiences: new Set(['api']),
+      audienceClaim: 'aud',
+      requiredClaims: [],
+      idTokenMarks: [],
       algorithms: new Set(),
       types: new Set(),
       clockTolerance: 5
