@@ -1,8 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { metadataUrl } from '../src/http/resource-metadata.ts'
 import { isIdentifierUrl } from '../src/issuer/identifier-url.ts'
+import { type ProofChallenge, writeChallenges } from '../src/binding/challenges.ts'
+import { type ProofRefusal, proofRefusals } from '../src/binding/proof-refusal.ts'
 import { ProblemError, problemDocument } from '../src/http/problem.ts'
-import { formatChallenge, isChallengeText } from '../src/token/challenge.ts'
+import { findAuthorization, type Scheme, schemeOf } from '../src/token/authorization.ts'
+import { isChallengeText } from '../src/token/challenge.ts'
 import type { Denial } from '../src/token/demand.ts'
 import type { Guard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
@@ -14,6 +17,12 @@ import { denialAnswers, type Told } from './denial-answers.ts'
 export interface DenialOptions {
   readonly realm?: string | undefined
   readonly publicUrl?: string | (() => string) | undefined
+}
+
+/** What answers say about DPoP where it is on. */
+export interface ProofDenialOptions extends ProofChallenge {
+  /** Makes the nonce that goes with every challenge; undefined if no proof needs one. */
+  readonly newestNonce: (() => string) | undefined
 }
 
 /** A caller with a good token, and what it does not meet. */
@@ -34,7 +43,11 @@ export interface Denials {
   invalidToken(request: FastifyRequest, reply: FastifyReply, guard: Guard, refusal: Refusal): void
   /** The token is good, and the guard demands more than it gives. */
   denied(request: FastifyRequest, reply: FastifyReply, guard: Guard, caller: DeniedCaller): void
+  /** The token is good, and the caller does not show to be the one it was issued to. */
+  unproven(request: FastifyRequest, reply: FastifyReply, guard: Guard, refusal: ProofRefusal): void
   unavailable(request: FastifyRequest, reply: FastifyReply, verdict: IssuerUnavailable): void
+  /** Nobody can tell whether a proof was used before. */
+  stateUnavailable(request: FastifyRequest, reply: FastifyReply, fault: string): void
   /** For a handler to throw: the issuer itself refused a token that was good here. */
   tokenRefusedUpstream(guard: Guard): ProblemError
   /** For a handler to throw: the issuer itself wants more scope than the token has. */
@@ -44,7 +57,8 @@ export interface Denials {
 /** One answer, ready but for the id of the request. */
 interface Answer {
   readonly status: number
-  readonly challenge: string
+  /** One for each scheme. */
+  readonly challenges: readonly string[]
   readonly body: string
 }
 
@@ -53,31 +67,41 @@ interface Answer {
  * (RFC 9457).
  * @throws {TypeError} if the realm may not stand in a challenge, or the public URL can not name an API
  */
-export function createDenials(options: DenialOptions): Denials {
+export function createDenials(options: DenialOptions, proofs?: ProofDenialOptions): Denials {
   checkOptions(options)
-  const answer = createAnswers(options)
+  const answer = createAnswers(options, proofs)
+
+  const refuse = (request: FastifyRequest, reply: FastifyReply, guard: Guard, told: Told): void => {
+    const used = proofs && schemeOf(findAuthorization(request.raw.rawHeaders))
+    if (proofs?.newestNonce !== undefined) reply.header('dpop-nonce', proofs.newestNonce())
+    send(request, reply, answer(guard, told, used))
+  }
 
   const upstream = (guard: Guard, told: Told): ProblemError => {
-    const headers = { 'www-authenticate': answer(guard, told).challenge }
+    const headers = { 'www-authenticate': answer(guard, told, 'bearer').challenges.join(', ') }
     return new ProblemError(told.kind, { detail: `${told.detail}.`, headers })
   }
 
   return {
     noCredentials(request, reply, guard) {
       request.log.info({ reason: 'no_credentials' }, 'request refused')
-      send(request, reply, answer(guard, noCredentials(guard)))
+      refuse(request, reply, guard, noCredentials(guard))
     },
     invalidRequest(request, reply, guard, description) {
       request.log.info({ reason: 'invalid_request' }, 'request refused')
-      send(request, reply, answer(guard, invalidRequest(description)))
+      refuse(request, reply, guard, invalidRequest(description))
     },
     invalidToken(request, reply, guard, { reason, description }) {
       request.log.info({ reason }, 'access token refused')
-      send(request, reply, answer(guard, invalidToken(description)))
+      refuse(request, reply, guard, invalidToken(description))
+    },
+    unproven(request, reply, guard, refusal) {
+      request.log.info({ reason: refusal.reason }, 'proof of possession refused')
+      refuse(request, reply, guard, unproven(refusal))
     },
     denied(request, reply, guard, { principal: { issuer, subject, clientId }, denial }) {
       request.log.info({ reason: denial, issuer, subject, clientId }, 'request refused')
-      send(request, reply, answer(guard, denialAnswers[denial](guard)))
+      refuse(request, reply, guard, denialAnswers[denial](guard))
     },
     unavailable(request, reply, { issuer, retryAfterSeconds }) {
       request.log.warn({ issuer, reason: 'issuer_unavailable' }, 'access token can not be judged')
@@ -90,6 +114,16 @@ export function createDenials(options: DenialOptions): Denials {
         JSON.stringify(problemDocument('issuer-unavailable', { detail }))
       )
     },
+    stateUnavailable(request, reply, fault) {
+      request.log.warn(
+        { fault, reason: 'state_unavailable' },
+        'proof of possession can not be judged'
+      )
+      const detail =
+        'Used proofs can not be told from new ones now; try again later, with a new proof.'
+      const document = problemDocument('service-unavailable', { detail })
+      sendProblem(request, reply.header('retry-after', '1'), 503, JSON.stringify(document))
+    },
     tokenRefusedUpstream(guard) {
       return upstream(guard, invalidToken(refusals.refused_by_issuer.description))
     },
@@ -99,27 +133,32 @@ export function createDenials(options: DenialOptions): Denials {
   }
 }
 
-type Answers = (guard: Guard, told: Told) => Answer
+type Answers = (guard: Guard, told: Told, used: Scheme | undefined) => Answer
 
 /** Everything in an answer is fixed text or comes from the route, so each is written once and kept. */
-function createAnswers({ realm = 'api', publicUrl }: DenialOptions): Answers {
+function createAnswers(
+  { realm = 'api', publicUrl }: DenialOptions,
+  proofs: ProofChallenge | undefined
+): Answers {
   const kept = new WeakMap<Guard, Map<string, Answer>>()
 
-  return (guard, { kind, detail, challenge: parameters }) => {
+  return (guard, { kind, detail, challenge: parameters }, used) => {
     const answers = kept.get(guard) ?? new Map<string, Answer>()
     kept.set(guard, answers)
-    const known = answers.get(detail)
+    const name = `${used} ${detail}`
+    const known = answers.get(name)
     if (known !== undefined) return known
     const url = typeof publicUrl === 'function' ? publicUrl() : publicUrl
-    const challenge = formatChallenge({
+    const said = {
       realm,
       error_description: parameters.error === undefined ? undefined : detail,
       resource_metadata: url === undefined ? undefined : metadataUrl(url),
       ...parameters
-    })
+    }
+    const challenges = writeChallenges(said, used, proofs)
     const document = problemDocument(kind, { detail: `${detail}.` })
-    const made = { status: document.status, challenge, body: JSON.stringify(document) }
-    answers.set(detail, made)
+    const made = { status: document.status, challenges, body: JSON.stringify(document) }
+    answers.set(name, made)
     return made
   }
 }
@@ -148,12 +187,21 @@ function invalidToken(detail: string): Told {
   return { kind: 'invalid-token', detail, challenge: { error: 'invalid_token' } }
 }
 
+/** Proof at fault: an error of its own; a proxy's field is none of the client's (RFC 9449 section 7.1). */
+function unproven(refusal: ProofRefusal): Told {
+  const { description: detail } = refusal
+  if (refusal === proofRefusals.certificate_malformed) return invalidRequest(detail)
+  return refusal === proofRefusals.nonce_needed
+    ? { kind: 'dpop-nonce-required', detail, challenge: { error: 'use_dpop_nonce' } }
+    : { kind: 'invalid-dpop-proof', detail, challenge: { error: 'invalid_dpop_proof' } }
+}
+
 function send(
   request: FastifyRequest,
   reply: FastifyReply,
-  { status, challenge, body }: Answer
+  { status, challenges, body }: Answer
 ): void {
-  reply.header('www-authenticate', challenge)
+  reply.header('www-authenticate', challenges.length === 1 ? challenges[0] : challenges)
   sendProblem(request, reply, status, body)
 }
 

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Config } from '../src/config/schema.ts'
 import gracefulClose from './graceful-close.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
+import type { RevocationStore } from '../src/revocation/revocation-store.ts'
 import latchkey from './latchkey.ts'
 import openapi from './openapi.ts'
 import problemDetails from './problem-details.ts'
@@ -14,18 +15,35 @@ export interface PluginsOptions {
   readonly publicUrl: () => string
   /** Keeps the last good key set of each issuer over restarts. */
   readonly keySetStore: KeySetStore
+  /** Keeps what is revoked. */
+  readonly revocationStore: RevocationStore
 }
+
+/** What the scopes of the service imply, unless its settings say otherwise. */
+const serviceScopes = { 'documents:admin': ['documents:read', 'documents:write'] }
 
 /** Gives the service its plugins. The order is that of their hooks: README.md tells why. */
 export async function registerPlugins(
   app: FastifyInstance,
-  { issuers, corsOrigins }: Config,
-  { publicUrl, keySetStore }: PluginsOptions
+  config: Config,
+  { publicUrl, keySetStore, revocationStore }: PluginsOptions
 ): Promise<void> {
+  const { issuers, corsOrigins, scopeImplies } = config
+  const { dpopProofs, clientCertFrom, redisUrl, maxTokenLifetime } = config
   await app.register(gracefulClose)
   await app.register(requestLog)
   await app.register(problemDetails)
   await app.register(securityHeaders, { origins: corsOrigins })
-  await app.register(latchkey, { issuers, publicUrl, keySetStore })
+  await app.register(latchkey, {
+    issuers,
+    publicUrl,
+    keySetStore,
+    dpopProofs,
+    clientCertFrom,
+    redisUrl,
+    revocationStore,
+    maxTokenLifetime,
+    scopeImplies: { ...serviceScopes, ...scopeImplies }
+  })
   await app.register(openapi)
 }

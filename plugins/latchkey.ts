@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RegisterOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import type { BindingOptions } from '../src/binding/binding-options.ts'
 import { UpstreamError } from '../src/issuer/bounded-fetch.ts'
 import { IssuerFaultError } from '../src/issuer/issuer-fault.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
@@ -14,8 +15,16 @@ import {
   type UserInfoClaims
 } from '../src/issuer/userinfo.ts'
 import type { Observer } from '../src/observe/observer.ts'
+import type { Mark } from '../src/revocation/mark.ts'
+import type { Revocations } from '../src/revocation/revocations.ts'
+import type { RevocationTarget } from '../src/revocation/target.ts'
+import type { RevokedTokens } from '../src/token/revoked-tokens.ts'
 import { ProblemError } from '../src/http/problem.ts'
-import { findAuthorization, readAuthorization } from '../src/token/authorization.ts'
+import {
+  type Credentials,
+  findAuthorization,
+  readAuthorization
+} from '../src/token/authorization.ts'
 import { type Guard, type GuardDeclaration, judge, parseGuard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { createScopeHierarchy, type ScopeImplications } from '../src/token/scope-hierarchy.ts'
@@ -24,9 +33,18 @@ import { IssuerUnavailable, type Verdict } from '../src/token/verdict.ts'
 import { createVerifier } from '../src/token/verifier.ts'
 import { createDenials, type Denials } from './denials.ts'
 import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
+import {
+  createSenderConstraint,
+  isProven,
+  noConstraints,
+  refuseUnprovable,
+  type SenderConstraint,
+  type SenderConstraints
+} from './sender-constraint.ts'
+import { offerRevocations, openRevocationList, type RevocationOptions } from './revocation.ts'
 import { createSignatureCheck } from './signature-check.ts'
 
-interface SharedOptions {
+interface SharedOptions extends BindingOptions, RevocationOptions {
   /** Name of the protection space in challenges. Default `api`. */
   readonly realm?: string | undefined
   /** URL of this API as clients see it: the RFC 9728 `resource`. Set, it puts `resource_metadata` into challenges. */
@@ -49,6 +67,8 @@ export interface Latchkey {
   scopes(): readonly string[]
   /** The types of authorization details that the guards of all routes name, sorted (RFC 9396). */
   authorizationDetailsTypes(): readonly string[]
+  /** What the API says of tokens that are bound to their sender. */
+  readonly senderConstraints: SenderConstraints
   /** Whether the keys of every issuer were read and can be used. */
   isReady(): boolean
   /**
@@ -56,6 +76,14 @@ export interface Latchkey {
    * @throws {ProblemError} if the issuer can not be asked or gives no usable answer
    */
   readUserInfo(request: FastifyRequest): Promise<UserInfoClaims>
+  /**
+   * Refuses access tokens before they expire: here once it settles, elsewhere within a second.
+   * @throws {ProblemError} `validation-failed` for a wrong target
+   * @throws {TypeError} without the option `revocationStore`
+   */
+  revoke(target: RevocationTarget): Promise<Mark>
+  /** Takes what issuers tell of ended sessions; undefined without the option `revocationStore`. */
+  readonly revocations: Revocations | undefined
 }
 
 declare module 'fastify' {
@@ -85,26 +113,34 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   if (app.hasRequestDecorator('principal')) {
     throw new TypeError('latchkey: found a registration in this context or around it, allowed: one')
   }
+  const revoked = await openRevocationList(app, options)
   const issuers = createTrustedIssuers(issuersOf(options), {
     prepare: createSignatureCheck,
     scopes: createScopeHierarchy(options.scopeImplies),
     observer: createLogObserver(app),
-    store: options.keySetStore
+    store: options.keySetStore,
+    revoked
   })
-  const denials = createDenials(options)
+  const constraint = await createSenderConstraint(app, options, issuers)
+  const denials = createDenials(options, constraint?.challenge)
+  const revocations = await offerRevocations(revoked, issuers)
   const scopes = new Set<string>()
   const detailsTypes = new Set<string>()
 
   app.decorateRequest('principal', null as unknown as Principal)
-  app.decorate('latchkey', createLatchkey(issuers, denials, { scopes, detailsTypes }))
+  const offered = { scopes, detailsTypes, constraint, revocations }
+  app.decorate('latchkey', createLatchkey(issuers, denials, offered))
   app.addHook('onRoute', (route) => {
     const guard = parseGuard(route.config?.auth) ?? null
     if (guard !== null) refuseUnmappedRoles(guard, issuers)
+    if (guard !== null) refuseUnprovable(guard, constraint)
     for (const scope of [...(guard?.scopes ?? []), ...(guard?.anyScope ?? [])]) scopes.add(scope)
     if (guard?.authorizationDetails) detailsTypes.add(guard.authorizationDetails.type)
     route.config = { ...route.config, [guardKey]: guard }
   })
-  app.addHook('onRequest', createGuardHook(app, { issuers, denials, publicUrl: options.publicUrl }))
+  const { publicUrl } = options
+  const surroundings = { issuers, denials, publicUrl, constraint, revoked }
+  app.addHook('onRequest', createGuardHook(app, surroundings))
   app.addHook('onClose', async () => {
     await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
   })
@@ -127,17 +163,23 @@ type GuardHook = (
   done: (error?: Error) => void
 ) => void
 
+/** Credentials with an access token. */
+type AccessToken = Extract<Credentials, { readonly token: string }>
+
 interface GuardHookOptions {
   readonly issuers: TrustedIssuers
   readonly denials: Denials
   readonly publicUrl: SharedOptions['publicUrl']
+  /** undefined where no token is bound to its sender. */
+  readonly constraint: SenderConstraint | undefined
+  readonly revoked: RevokedTokens | undefined
 }
 
 function createGuardHook(
   app: FastifyInstance,
-  { issuers, denials, publicUrl }: GuardHookOptions
+  { issuers, denials, publicUrl, constraint, revoked }: GuardHookOptions
 ): GuardHook {
-  const verify = createVerifier(issuers)
+  const verify = createVerifier(issuers, Date.now, revoked)
   const surroundings = {
     clock: Date.now,
     clockToleranceOf: (issuer: string) => issuers.get(issuer)?.policy.clockTolerance ?? 0,
@@ -146,13 +188,11 @@ function createGuardHook(
       location === (typeof publicUrl === 'function' ? publicUrl() : publicUrl)
   }
 
-  const settle = (
+  const admit = (
     guard: Guard,
-    verdict: Verdict,
+    verdict: Principal,
     ...[request, reply, done]: Parameters<GuardHook>
   ): void => {
-    if (verdict instanceof IssuerUnavailable) return denials.unavailable(request, reply, verdict)
-    if (verdict instanceof Refusal) return denials.invalidToken(request, reply, guard, verdict)
     const denial = judge(guard, verdict, surroundings, request.params)
     if (denial instanceof Refusal) return denials.invalidToken(request, reply, guard, denial)
     if (denial !== undefined)
@@ -161,11 +201,32 @@ function createGuardHook(
     done()
   }
 
+  const settle = (
+    guard: Guard,
+    verdict: Verdict,
+    sent: AccessToken,
+    ...[request, reply, done]: Parameters<GuardHook>
+  ): void => {
+    if (verdict instanceof IssuerUnavailable) return denials.unavailable(request, reply, verdict)
+    if (verdict instanceof Refusal) return denials.invalidToken(request, reply, guard, verdict)
+    if (constraint === undefined || (verdict.confirmation === undefined && sent.kind === 'bearer'))
+      return admit(guard, verdict, request, reply, done)
+    const caller = { guard, principal: verdict, scheme: sent.kind, token: sent.token }
+    isProven(constraint, denials, caller, request, reply)
+      .then((proven) => {
+        if (proven) admit(guard, verdict, request, reply, done)
+      })
+      .catch(done)
+  }
+
   return (request, reply, done) => {
     if (isUnrouted(request)) return answerUnrouted(app, request, reply, done)
     const guard = guardOf(request)
     if (guard === null) return done()
-    const credentials = readAuthorization(findAuthorization(request.raw.rawHeaders))
+    const credentials = readAuthorization(
+      findAuthorization(request.raw.rawHeaders),
+      constraint?.schemes
+    )
     if (credentials.kind === 'none') return denials.noCredentials(request, reply, guard)
     if (credentials.kind === 'invalid') {
       return denials.invalidRequest(request, reply, guard, credentials.description)
@@ -179,8 +240,9 @@ function createGuardHook(
       )
     }
     const verdict = verify(credentials.token)
-    if (!(verdict instanceof Promise)) return settle(guard, verdict, request, reply, done)
-    verdict.then((settled) => settle(guard, settled, request, reply, done)).catch(done)
+    if (!(verdict instanceof Promise))
+      return settle(guard, verdict, credentials, request, reply, done)
+    verdict.then((settled) => settle(guard, settled, credentials, request, reply, done)).catch(done)
   }
 }
 
@@ -195,23 +257,31 @@ function hasTokenInQuery({ query }: FastifyRequest): boolean {
   return typeof query === 'object' && query !== null && 'access_token' in query
 }
 
-/** What the guards of all routes name. */
-interface Named {
+/** What the guards of all routes name, and what else the plugin offers. */
+interface Offered {
+  readonly revocations: Revocations | undefined
   readonly scopes: ReadonlySet<string>
   readonly detailsTypes: ReadonlySet<string>
+  readonly constraint: SenderConstraint | undefined
 }
 
 function createLatchkey(
   issuers: TrustedIssuers,
   denials: Denials,
-  { scopes, detailsTypes }: Named
+  { scopes, detailsTypes, constraint, revocations }: Offered
 ): Latchkey {
   return {
     issuers: Object.freeze([...issuers.keys()]),
     scopes: () => [...scopes].sort(),
     authorizationDetailsTypes: () => [...detailsTypes].sort(),
+    senderConstraints: constraint?.published ?? noConstraints,
     isReady: () => [...issuers.values()].every(({ keySet }) => keySet.isUsable),
-    readUserInfo: (request) => readUserInfo(request, issuers, denials)
+    readUserInfo: (request) => readUserInfo(request, issuers, denials),
+    async revoke(target) {
+      if (revocations !== undefined) return revocations.revoke(target)
+      throw new TypeError('revocationStore: found nothing, allowed: a store, to revoke tokens')
+    },
+    revocations
   }
 }
 
@@ -223,7 +293,7 @@ async function readUserInfo(
   const { principal, raw } = request
   const read = issuers.get(principal.issuer)?.readUserInfo
   const credentials = readAuthorization(findAuthorization(raw.rawHeaders))
-  if (read === undefined || credentials.kind !== 'bearer') {
+  if (read === undefined || credentials.kind !== 'bearer' || principal.confirmation !== undefined) {
     throw new ProblemError('not-implemented', {
       detail: 'UserInfo is not offered for this issuer.'
     })
@@ -245,6 +315,11 @@ const sharedOptions: Readonly<Record<keyof SharedOptions | keyof RegisterOptions
   publicUrl: true,
   keySetStore: true,
   scopeImplies: true,
+  dpopProofs: true,
+  clientCertFrom: true,
+  redisUrl: true,
+  revocationStore: true,
+  maxTokenLifetime: true,
   prefix: true,
   logLevel: true,
   logSerializers: true

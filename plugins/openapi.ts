@@ -166,7 +166,9 @@ const info = {
   summary: 'An API behind OpenID Connect access tokens.',
   description: [
     'Send the access token of your OpenID Connect provider with each request:',
-    '`Authorization: Bearer <token>`. The scopes that an operation needs are listed as its security',
+    '`Authorization: Bearer <token>`. Where DPoP (RFC 9449) is switched on, as the metadata of this API',
+    'says, a token that is bound to a key is sent as `DPoP <token>`, with a proof in the `DPoP` field.',
+    'The scopes that an operation needs are listed as its security',
     'requirement. Every answer from 400 on is a problem document (RFC 9457); tell problems apart by',
     'their `type`. Every GET operation answers HEAD as well.'
   ].join(' '),
@@ -176,6 +178,7 @@ const info = {
 const tags = [
   { name: 'caller', description: 'What the service knows of whoever calls it.' },
   { name: 'documents', description: "The caller's own JSON documents." },
+  { name: 'administration', description: 'For administrators, who need scopes of their own.' },
   { name: 'discovery', description: 'What clients read before they call.' },
   { name: 'operations', description: 'For those who run the service.' }
 ]

@@ -3,7 +3,7 @@ import fastifyJwt from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
 import { createPlainSignatureCheck } from '../src/issuer/plain-signature.ts'
 import type { PublicKey, SignatureCheck } from '../src/issuer/signing-key.ts'
-import type { Algorithm } from '../src/token/algorithms.ts'
+import { type Algorithm, mlDsaAlgorithms } from '../src/token/algorithms.ts'
 
 /**
  * Makes the signature check of one public key, on @fastify/jwt. Each key gets an instance of its own, because only a
@@ -11,10 +11,12 @@ import type { Algorithm } from '../src/token/algorithms.ts'
  * Claims are not its business: the policy has judged them before.
  */
 export function createSignatureCheck({ keyObject, algorithms }: PublicKey): SignatureCheck {
-  const jwt = createJwt(keyObject, algorithms.filter(isKnownToFastJwt))
   const verifySignature = createPlainSignatureCheck(keyObject, algorithms)
+  const known = algorithms.filter(isKnownToFastJwt)
+  if (known.length === 0) return verifySignature
+  const jwt = createJwt(keyObject, known)
   return (token, algorithm) => {
-    // fast-jwt knows this signature by its older name only (RFC 9864 section 2.2)
+    // fast-jwt knows Ed25519 by its older name only (RFC 9864 section 2.2)
     if (!isKnownToFastJwt(algorithm)) return verifySignature(token, algorithm)
     try {
       // with a callback, which is called at once, it copies its options one time less
@@ -29,10 +31,13 @@ export function createSignatureCheck({ keyObject, algorithms }: PublicKey): Sign
 
 function noCallback(): void {}
 
-type FastJwtAlgorithm = Exclude<Algorithm, 'Ed25519'>
+type NewAlgorithm = 'Ed25519' | (typeof mlDsaAlgorithms)[number]
+type FastJwtAlgorithm = Exclude<Algorithm, NewAlgorithm>
+
+const newAlgorithms: ReadonlySet<Algorithm> = new Set(['Ed25519', ...mlDsaAlgorithms])
 
 function isKnownToFastJwt(algorithm: Algorithm): algorithm is FastJwtAlgorithm {
-  return algorithm !== 'Ed25519'
+  return !newAlgorithms.has(algorithm)
 }
 
 /**

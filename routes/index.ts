@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import adminRevocations from './admin/revocations.ts'
 import documents from './documents/index.ts'
 import type { DocumentRoutesOptions } from './documents/index.ts'
 import me from './me.ts'
@@ -7,6 +8,7 @@ import operations from './operations.ts'
 import type { OperationsOptions } from './operations.ts'
 import protectedResource from './protected-resource.ts'
 import type { ProtectedResourceOptions } from './protected-resource.ts'
+import { registerReceivers } from './receivers.ts'
 import whoami from './whoami.ts'
 
 /** What the routes need beyond the plugins. */
@@ -21,7 +23,9 @@ export async function registerRoutes(app: FastifyInstance, options: RoutesOption
   await app.register(whoami)
   await app.register(me)
   await app.register(documents, options.documents)
+  await app.register(adminRevocations)
   await app.register(protectedResource, options.protectedResource)
   await app.register(openapi)
   await app.register(operations, options.operations)
+  await registerReceivers(app)
 }

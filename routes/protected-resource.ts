@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
+import { noConstraints, type SenderConstraints } from '../plugins/sender-constraint.ts'
 
 /** What the metadata says, and where it is served. */
 export interface ProtectedResourceOptions {
@@ -12,6 +13,8 @@ export interface ProtectedResourceOptions {
   readonly scopes: () => readonly string[]
   /** The types of authorization details that the routes ask for (RFC 9396). Default: none. */
   readonly authorizationDetailsTypes?: (() => readonly string[]) | undefined
+  /** What is said of tokens that are bound to their sender. Default: nothing. */
+  readonly senderConstraints?: SenderConstraints | undefined
   /** The name shown to people, if there is one. */
   readonly name?: string | undefined
   /** URL of a page for people who write clients, if there is one. */
@@ -29,6 +32,7 @@ export default async function protectedResource(
     issuers,
     scopes,
     authorizationDetailsTypes = () => [],
+    senderConstraints = noConstraints,
     name,
     documentation
   }: ProtectedResourceOptions
@@ -39,6 +43,7 @@ export default async function protectedResource(
     ...withValues('scopes_supported', scopes()),
     bearer_methods_supported: ['header'],
     ...withValues('authorization_details_types_supported', authorizationDetailsTypes()),
+    ...withConstraints(senderConstraints),
     ...(name !== undefined && { resource_name: name }),
     ...(documentation !== undefined && { resource_documentation: documentation() })
   })
@@ -58,6 +63,15 @@ function withValues(member: string, values: readonly string[]) {
   return values.length === 0 ? {} : { [member]: values }
 }
 
+/** Switches that are off are left out: that is their default. */
+function withConstraints({ dpopAlgorithms, dpopRequired, mtls }: SenderConstraints) {
+  return {
+    ...withValues('dpop_signing_alg_values_supported', dpopAlgorithms),
+    ...(dpopRequired && { dpop_bound_access_tokens_required: true }),
+    ...(mtls && { tls_client_certificate_bound_access_tokens: true })
+  }
+}
+
 const Metadata = Type.Object(
   {
     resource: Type.String({ format: 'uri' }),
@@ -65,6 +79,9 @@ const Metadata = Type.Object(
     scopes_supported: Type.Optional(Type.Array(Type.String())),
     bearer_methods_supported: Type.Array(Type.Literal('header')),
     authorization_details_types_supported: Type.Optional(Type.Array(Type.String())),
+    dpop_signing_alg_values_supported: Type.Optional(Type.Array(Type.String())),
+    dpop_bound_access_tokens_required: Type.Optional(Type.Boolean()),
+    tls_client_certificate_bound_access_tokens: Type.Optional(Type.Boolean()),
     resource_name: Type.Optional(Type.String()),
     resource_documentation: Type.Optional(Type.String({ format: 'uri' }))
   },

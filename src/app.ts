@@ -15,6 +15,7 @@ import { openDatabase } from './storage/database.ts'
 import type { Storage } from './storage/database.ts'
 import { isAnswering } from './storage/health.ts'
 import { createKeySetStore } from './storage/key-sets.ts'
+import { createRevocationStore } from './storage/revocations.ts'
 
 /** What a caller of {@link buildApp} may choose beside the settings. */
 export interface AppOptions {
@@ -33,7 +34,9 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
   // Closed last: Fastify runs these hooks in reverse order, and the server's own is the last one added.
   app.addHook('onClose', () => storage.close())
 
-  await registerPlugins(app, config, { publicUrl, keySetStore: createKeySetStore(storage) })
+  const revocationStore = createRevocationStore(storage)
+  const keySetStore = createKeySetStore(storage)
+  await registerPlugins(app, config, { publicUrl, keySetStore, revocationStore })
   await registerRoutes(app, {
     documents: { documents: await openDocuments(storage), publicUrl },
     protectedResource: {
@@ -43,11 +46,16 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
       issuers: app.latchkey.issuers,
       scopes: () => app.latchkey.scopes(),
       authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),
+      senderConstraints: app.latchkey.senderConstraints,
       name: 'Latchkey',
       documentation: () => `${publicUrl()}/docs`
     },
     operations: {
-      checks: { 'issuer keys': () => app.latchkey.isReady(), database: () => isAnswering(storage) }
+      checks: {
+        'issuer keys': () => app.latchkey.isReady(),
+        database: () => isAnswering(storage),
+        'revoked tokens': () => app.latchkey.revocations?.isCurrent === true
+      }
     }
   })
   return app
@@ -95,6 +103,10 @@ function serverOptions(config: Config, { logDestination }: AppOptions): FastifyS
     bodyLimit: limits.bodyBytes,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     ...connectionOptions,
+    // a certificate beside a token, both at their largest (RFC 9440 section 3.2)
+    ...(config.clientCertFrom.length > 0 && {
+      http: { ...connectionOptions.http, maxHeaderSize: 32_768 }
+    }),
     frameworkErrors: (error, request, reply) => {
       answerProblem(error, request, reply)
       logRequest(request, reply)

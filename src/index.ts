@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import guard, { type LatchkeyOptions } from '../plugins/latchkey.ts'
 import protectedResource from '../routes/protected-resource.ts'
+import { registerReceivers } from '../routes/receivers.ts'
 import { metadataPath, metadataRoot } from './http/resource-metadata.ts'
 
 /**
@@ -12,6 +13,7 @@ import { metadataPath, metadataRoot } from './http/resource-metadata.ts'
  */
 async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise<void> {
   await app.register(guard, options)
+  await registerReceivers(app)
   const { publicUrl } = options
   if (publicUrl === undefined) return
   if (app.prefix !== '') throw outsideTheRoot(app.prefix)
@@ -20,7 +22,8 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     paths: [typeof publicUrl === 'string' ? metadataPath(publicUrl) : metadataRoot],
     issuers: app.latchkey.issuers,
     scopes: () => app.latchkey.scopes(),
-    authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes()
+    authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),
+    senderConstraints: app.latchkey.senderConstraints
   })
 }
 
@@ -35,15 +38,24 @@ const plugin = fp(latchkey, { name: 'latchkey-with-metadata', fastify: '5.x' })
 
 export default plugin
 export type { Latchkey, LatchkeyOptions } from '../plugins/latchkey.ts'
+export type { ProofOptions } from './binding/binding-options.ts'
 export { ProblemError, type ProblemKind } from './http/problem.ts'
+export type { DecryptionOptions } from './issuer/decryption.ts'
+export type { IdTokenOptions } from './issuer/id-token-options.ts'
 export type { KeySetSnapshot, KeySetStore } from './issuer/key-set.ts'
 export type { IntrospectionOptions } from './issuer/opaque-token-options.ts'
 export type { PresetName } from './issuer/presets.ts'
+export type { ProfileName } from './issuer/profile.ts'
 export type { IssuerOptions } from './issuer/trusted-issuer.ts'
 export type { UserInfoClaims } from './issuer/userinfo.ts'
+export type { Mark, MarkKind } from './revocation/mark.ts'
+export type { RevocationStore, StoredMark } from './revocation/revocation-store.ts'
+export type { Revocations } from './revocation/revocations.ts'
+export type { RevocationTarget } from './revocation/target.ts'
 export type { Algorithm } from './token/algorithms.ts'
 export type { DetailsDeclaration } from './token/authorization-details.ts'
 export type { ClaimNames } from './token/claim-mapping.ts'
+export type { BindingMode, Confirmation } from './token/confirmation.ts'
 export type { GuardDeclaration } from './token/guard.ts'
 export type { Principal } from './token/principal.ts'
 export type { RequiredClaims } from './token/required-claims.ts'

@@ -25,7 +25,12 @@ export async function main(): Promise<void> {
 async function serve(config: Config): Promise<void> {
   if (config.issuers.length > 0) return run(config)
   const issuer = await startIssuer(config)
-  const trusted = { issuer: issuer.issuer, audience: developmentAudience(config) }
+  const { issuer: identifier } = issuer
+  const trusted = {
+    issuer: identifier,
+    audience: developmentAudience(config),
+    dpop: 'optional' as const
+  }
   return run({ ...config, issuers: [trusted] }, issuer)
 }
 
@@ -44,10 +49,13 @@ async function startIssuer(config: Config): Promise<DevelopmentIssuer> {
   return startDevelopmentIssuer({
     port: port > 0 && port < 65_535 ? port + 1 : 0,
     audience: developmentAudience(config),
-    scopes: ['documents:read', 'documents:write'],
+    scopes: ['documents:read', 'documents:write', ...adminScopes],
+    adminScopes,
     ...(dataDir !== 'memory://' && { dataDir })
   })
 }
+
+const adminScopes = ['documents:admin', 'revocations:write']
 
 /** As a client names the API (RFC 8707): its URL, as far as that is known before it listens. */
 function developmentAudience(config: Config): string {

@@ -7,7 +7,9 @@ import type { Documents, Idempotency } from '../../src/documents/documents.ts'
 import { checkIdempotencyKey } from '../../src/documents/idempotency.ts'
 import { ownerOf } from '../../src/documents/owner.ts'
 import type { ProblemKind } from '../../src/http/problem.ts'
+import adminDocuments from '../admin/documents.ts'
 import { json, mergePatch, parseDocuments } from './bodies.ts'
+import { cacheControl, nextLink, readLimit } from './lists.ts'
 import * as schemas from './schemas.ts'
 
 /** What the routes of documents are given. */
@@ -23,6 +25,8 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
   const base = () => `${options.publicUrl()}${app.prefix}/documents`
   for (const schema of schemas.sharedSchemas) app.addSchema(schema)
   parseDocuments(app)
+  // in here for its schemas: a page is a page
+  await app.register(adminDocuments, options)
 
   app.get(
     '/documents',
@@ -126,9 +130,6 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
 
 export default documentRoutes
 
-/** May be stored by the client alone, and is asked about each time (RFC 9111 sections 5.2.2.4, 5.2.2.7). */
-const cacheControl = 'private, no-cache'
-
 const changeProblems: readonly ProblemKind[] = [
   'document-not-found',
   'precondition-failed',
@@ -164,18 +165,4 @@ function idempotencyOf({ headers, principal }: FastifyRequest): Idempotency | un
   const field = headers['idempotency-key']
   if (field === undefined) return undefined
   return { key: checkIdempotencyKey(String(field)), clientId: principal.clientId }
-}
-
-/** Query parameters are text: makes `limit` the number that its schema asks for, if it is one. */
-async function readLimit({ query }: FastifyRequest): Promise<void> {
-  const parameters = query as Record<string, unknown>
-  const { limit } = parameters
-  if (typeof limit === 'string' && /^\d+$/.test(limit)) parameters['limit'] = Number(limit)
-}
-
-/** A Link field (RFC 8288) that leads to the next page of the same list. */
-function nextLink(address: string, query: Readonly<Record<string, string | number>>): string {
-  const parameters = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) parameters.set(name, String(value))
-  return `<${address}?${parameters.toString()}>; rel="next"`
 }

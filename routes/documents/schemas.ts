@@ -168,6 +168,29 @@ export const listDocuments = {
   response: { 200: answer('A page of documents', 'DocumentPage', { Link: link }) }
 }
 
+/** `GET /admin/documents` */
+export const listDocumentsOf = {
+  operationId: 'listDocumentsOf',
+  summary: 'List the documents of an owner, newest first',
+  tags: ['administration'],
+  querystring: Type.Object(
+    {
+      ...listDocuments.querystring.properties,
+      owner: Type.String({
+        pattern: '^[^|]+[|].',
+        description: 'Issuer, a bar, subject: `https://id.example.com|ada`.'
+      }),
+      kind: Type.Optional(
+        Type.Enum(['user', 'client'], {
+          description: 'A user, the default, or a client that acts for itself under this subject.'
+        })
+      )
+    },
+    { additionalProperties: false }
+  ),
+  response: listDocuments.response
+}
+
 /** `GET /documents/changes` */
 export const readChanges = {
   ...shared,

@@ -22,6 +22,7 @@ const variables: Readonly<Record<string, Variable>> = {
   LOG_LEVEL: { member: 'logLevel', read: asText },
   PUBLIC_URL: { member: 'publicUrl', read: asText },
   DATABASE_URL: { member: 'databaseUrl', read: asText },
+  REDIS_URL: { member: 'redisUrl', read: asText },
   DATA_DIR: { member: 'dataDir', read: asText },
   TRUST_PROXY: { member: 'trustProxy', read: asList },
   CORS_ORIGINS: { member: 'corsOrigins', read: asList },
@@ -29,7 +30,7 @@ const variables: Readonly<Record<string, Variable>> = {
 }
 
 /** Variables whose value may also stand in a file named by `<VARIABLE>_FILE`. */
-const secrets = ['DATABASE_URL']
+const secrets = ['DATABASE_URL', 'REDIS_URL']
 
 const ownPrefixed = ['OIDC_ISSUER', 'OIDC_AUDIENCE', 'LATCHKEY_CONFIG']
 
@@ -42,7 +43,6 @@ export function readEnvironment(
   readFile: (path: string) => string
 ): GivenSettings {
   refuseUnknown(env)
-  refuseUnsupported(env)
   const given: GivenSettings = readIssuer(env)
   const complete = withSecretsFromFiles(env, readFile)
   for (const [name, { member, read }] of Object.entries(variables)) {
@@ -107,13 +107,6 @@ function refuseUnknown(env: Environment): void {
   for (const name of Object.keys(env)) {
     if (!/^(LATCHKEY|OIDC)_/.test(name) || ownPrefixed.includes(name)) continue
     throw unknownSetting(name, ownPrefixed)
-  }
-}
-
-function refuseUnsupported(env: Environment): void {
-  for (const name of ['REDIS_URL', 'REDIS_URL_FILE']) {
-    if (env[name] === undefined) continue
-    throw new ConfigError(name, 'a value', 'nothing: this version keeps its state in the process')
   }
 }
 

@@ -127,14 +127,16 @@ function nameOf(pointer: string, variables: GivenSettings['variables']): string 
 /** What was found, in one line, without credentials: of a database URL only the scheme is shown. */
 function describeFound(pointer: string, value: unknown): string {
   if (value === undefined) return 'nothing'
-  if (pointer === '/databaseUrl') return describeSecret(value)
-  if (pointer.endsWith('/clientSecret')) return 'a value that is not shown'
+  if (pointer === '/databaseUrl' || pointer === '/redisUrl') return describeSecret(value)
+  if (secretNames.some((name) => pointer.endsWith(`/${name}`))) return 'a value that is not shown'
   const shown = JSON.stringify(value, withoutSecrets).replace(/\/\/[^/]*@/, '//***@')
   return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown
 }
 
+const secretNames = ['clientSecret', 'privateKey', 'nonceSecret']
+
 function withoutSecrets(name: string, value: unknown): unknown {
-  return name === 'clientSecret' ? '***' : value
+  return secretNames.includes(name) ? '***' : value
 }
 
 function describeSecret(value: unknown): string {

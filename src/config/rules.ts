@@ -25,6 +25,11 @@ export function isDatabaseUrl(text: string): boolean {
   return text === 'memory://' || (/^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text))
 }
 
+/** True for the URL of a Redis server: `redis://…`, or `rediss://…` for TLS. */
+export function isRedisUrl(text: unknown): text is string {
+  return typeof text === 'string' && /^rediss?:\/\/\S+$/.test(text) && URL.canParse(text)
+}
+
 /** True for a directory, or `memory://` for none. */
 export function isDataDirectory(text: string): boolean {
   return text === 'memory://' || (text !== '' && !/^[a-z][a-z0-9+.-]+:/i.test(text))

@@ -1,9 +1,18 @@
 import { Type } from 'typebox'
+import { decryptionAlgorithms } from '../issuer/decryption.ts'
 import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 import { presetNames } from '../issuer/presets.ts'
 import { audienceClaims } from '../issuer/token-marks.ts'
+import { profileNames } from '../issuer/profile.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
-import { isAddressBlock, isBaseUrl, isDatabaseUrl, isDataDirectory, isOrigin } from './rules.ts'
+import {
+  isAddressBlock,
+  isBaseUrl,
+  isDatabaseUrl,
+  isDataDirectory,
+  isOrigin,
+  isRedisUrl
+} from './rules.ts'
 import { isClaimPath } from '../token/roles.ts'
 import { idTokenMarks } from '../token/token-type.ts'
 
@@ -44,6 +53,45 @@ const IntrospectionSettings = Type.Object(
   { additionalProperties: false, description: 'an object with clientId and its credentials' }
 )
 
+/** The private key for what the issuer encrypts; whether it fits is judged by the plugin. */
+const DecryptionSettings = Type.Object(
+  {
+    privateKeyFile: Type.Optional(text('the path of a file', (value) => value !== '')),
+    privateKey: Type.Optional(text('a private key as PEM or JWK', (value) => value !== '')),
+    algorithms: Type.Optional(
+      Type.Array(oneOf([...decryptionAlgorithms]), {
+        minItems: 1,
+        description: 'a list of key management algorithms'
+      })
+    )
+  },
+  { additionalProperties: false, description: 'an object with privateKeyFile or privateKey' }
+)
+
+const texts = (allowed: string) => {
+  const entry = text(allowed, (value) => value !== '')
+  return Type.Union([entry, Type.Array(entry, { minItems: 1 })], { description: allowed })
+}
+
+/** Whose logout tokens of an issuer count. */
+const LogoutSettings = Type.Object(
+  { clientId: texts('the client, or the clients, of the logout tokens') },
+  { additionalProperties: false, description: 'an object with clientId' }
+)
+
+/** The stream of security events of an issuer; what contradicts what is judged by the plugin. */
+const EventSettings = Type.Object(
+  {
+    audience: texts('the audience, or the audiences, of the stream'),
+    issuer: Type.Optional(text('the iss of the events', (value) => value !== '')),
+    jwksUri: Type.Optional(text('an https URL (http on loopback hosts only)', isIdentifierUrl)),
+    criticalSubjectMembers: Type.Optional(
+      Type.Array(Type.String(), { description: 'a list of names such as tenant' })
+    )
+  },
+  { additionalProperties: false, description: 'an object with audience' }
+)
+
 /** What is trusted of one issuer. The plugin's options have the same names. */
 const IssuerSettings = Type.Object(
   {
@@ -67,13 +115,26 @@ const IssuerSettings = Type.Object(
       )
     ),
     tokens: Type.Optional(
-      Type.Array(oneOf(['jwt', 'opaque']), {
+      Type.Array(oneOf(['jwt', 'opaque', 'id']), {
         minItems: 1,
-        description: 'a list of jwt, opaque or both'
+        description: 'a list of jwt, opaque, id'
       })
     ),
     introspection: Type.Optional(IntrospectionSettings),
+    idTokens: Type.Optional(
+      Type.Object(
+        { clientId: texts('one or more client ids') },
+        { additionalProperties: false, description: 'an object with clientId' }
+      )
+    ),
+    backchannelLogout: Type.Optional(LogoutSettings),
+    securityEvents: Type.Optional(EventSettings),
+    dpop: Type.Optional(oneOf(['off', 'optional', 'required'])),
+    mtls: Type.Optional(oneOf(['off', 'optional', 'required'])),
     userinfo: Type.Optional(oneOf(['forward', 'off'])),
+    decryption: Type.Optional(DecryptionSettings),
+    profile: Type.Optional(oneOf([...profileNames])),
+    encryptedTokens: Type.Optional(oneOf(['off', 'optional', 'required'])),
     claims: Type.Optional(
       Type.Object(
         { roles: claims, scopes: claims, client: claims, tokenId: claims },
@@ -98,6 +159,24 @@ const IssuerSettings = Type.Object(
   { additionalProperties: false, description: 'an object with issuer and audience' }
 )
 
+/** How DPoP proofs are judged; what contradicts what is judged by the plugin. */
+const ProofSettings = Type.Object(
+  {
+    nonces: Type.Optional(Type.Boolean({ description: 'true or false' })),
+    nonceSecret: Type.Optional(
+      text('a secret of 32 characters or more', (value) => value.length >= 32)
+    ),
+    nonceSecretFile: Type.Optional(text('the path of a file', (value) => value !== '')),
+    algorithms: Type.Optional(
+      Type.Array(oneOf([...supportedAlgorithms]), {
+        minItems: 1,
+        description: 'a list of signature algorithms'
+      })
+    )
+  },
+  { additionalProperties: false, description: 'an object that says what proofs must be like' }
+)
+
 /** Every setting of the service, as the JSON file may hold it; variables have the same members. */
 export const Config = Type.Object(
   {
@@ -115,11 +194,26 @@ export const Config = Type.Object(
         isBaseUrl
       )
     ),
+    dpopProofs: Type.Optional(ProofSettings),
+    clientCertFrom: list('IP addresses and CIDR blocks of proxies', isAddressBlock),
+    redisUrl: Type.Optional(text('a redis:// or rediss:// URL', isRedisUrl)),
     issuers: Type.Array(IssuerSettings, { default: [], description: 'a list of issuers' }),
     databaseUrl: Type.Optional(text('a postgres:// URL, or memory://', isDatabaseUrl)),
     dataDir: text('a directory, or memory://', isDataDirectory, './data'),
     trustProxy: list('IP addresses and CIDR blocks of proxies', isAddressBlock),
     corsOrigins: list('exact origins such as https://app.example.com', isOrigin),
+    maxTokenLifetime: Type.Optional(
+      Type.Integer({
+        minimum: 60,
+        maximum: 157_680_000,
+        description: 'seconds that a token lives at most, from 60 to 157680000'
+      })
+    ),
+    scopeImplies: Type.Optional(
+      Type.Record(Type.String(), Type.Array(Type.String()), {
+        description: 'an object of scopes, each with the list of those that it implies'
+      })
+    ),
     rateLimit: oneOf(['off'], 'off')
   },
   { additionalProperties: false, description: 'a JSON object with settings' }

@@ -7,13 +7,15 @@ import type {
 } from 'oidc-provider/lib/provider.js'
 import type { OidcProvider } from './load-provider.ts'
 import { portOfLoopback } from './clients.ts'
-import { developmentUsers, userScopes } from './users.ts'
+import { administrator, developmentUsers, userScopes } from './users.ts'
 
 /** The API that the tokens of a development issuer are for. */
 export interface Api {
   /** What `aud` says. */
   readonly audience: string
   readonly scopes: readonly string[]
+  /** Of these scopes, those that no user but ada gets. */
+  readonly adminScopes: readonly string[]
   /** The resource indicator (RFC 8707) of a request that names none. */
   readonly resource: string
 }
@@ -60,6 +62,9 @@ export async function grantEverything(
   grant.addOIDCScope([...userScopes, 'offline_access'].join(' '))
   for (const resource of resources) {
     grant.addResourceScope(resource, [...userScopes, ...api.scopes].join(' '))
+    // rejected, not left out: a scope that was neither would be asked for without end
+    const refused = api.scopes.filter((scope) => !scopesFor(accountId, api).includes(scope))
+    grant.rejectResourceScope(resource, refused.join(' '))
   }
   await grant.save()
   return grant
@@ -84,7 +89,7 @@ export function developmentUser(
     const info = resourceServerInfo(api, api.resource, client)
     const token = new provider.AccessToken({ accountId: user, client, gty: 'development-user' })
     token.resourceServer = new provider.ResourceServer(api.resource, info)
-    token.scope = common(params['scope'] ?? '', info.scope)
+    token.scope = common(params['scope'] ?? '', [...userScopes, ...scopesFor(user, api)])
     ctx.body = {
       access_token: await token.save(),
       token_type: token.tokenType,
@@ -94,7 +99,22 @@ export function developmentUser(
   }
 }
 
-function common(requested: string, offered: string): string {
-  const known = new Set(offered.split(' '))
+/** When the user signed in, as far as a grant knows: asking with the development-user grant is a sign-in. */
+export function authTimeOf({ oidc }: Context, { gty = '' }: { readonly gty?: string }) {
+  const { AuthorizationCode, RefreshToken, DeviceCode } = oidc.entities
+  const now = gty.startsWith('development-user') ? Math.floor(Date.now() / 1000) : undefined
+  const signedIn = AuthorizationCode ?? RefreshToken ?? DeviceCode
+  const time = now ?? signedIn?.authTime
+  return time === undefined ? {} : { auth_time: time }
+}
+
+/** A client that acts for itself has no account, and gets all that it asks for. */
+function scopesFor(accountId: string | undefined, api: Api): readonly string[] {
+  if (accountId === undefined || accountId === administrator) return api.scopes
+  return api.scopes.filter((scope) => !api.adminScopes.includes(scope))
+}
+
+function common(requested: string, offered: readonly string[]): string {
+  const known = new Set(offered)
   return [...new Set(requested.split(' '))].filter((scope) => known.has(scope)).join(' ')
 }

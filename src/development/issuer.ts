@@ -19,6 +19,8 @@ export interface DevelopmentIssuerOptions {
   readonly audience: string
   /** The scopes of the API; `openid profile email` come on top. */
   readonly scopes: readonly string[]
+  /** Of these scopes, those that no user but ada gets; default: none. */
+  readonly adminScopes?: readonly string[]
   /** Where keys and the client secret are kept over a restart; default: in memory. */
   readonly dataDir?: string
 }
@@ -56,8 +58,13 @@ export async function startDevelopmentIssuer(
 }
 
 // A resource indicator is a URI; an audience need not be one.
-function apiOf({ audience, scopes }: DevelopmentIssuerOptions): Api {
-  return { audience, scopes, resource: URL.canParse(audience) ? audience : 'urn:latchkey:api' }
+function apiOf({ audience, scopes, adminScopes = [] }: DevelopmentIssuerOptions): Api {
+  return {
+    audience,
+    scopes,
+    adminScopes,
+    resource: URL.canParse(audience) ? audience : 'urn:latchkey:api'
+  }
 }
 
 // The last line of defence, whoever calls: this issuer signs anybody in.

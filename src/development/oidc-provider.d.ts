@@ -14,6 +14,7 @@ declare module 'oidc-provider/lib/provider.js' {
   interface Grant {
     addOIDCScope(scope: string): void
     addResourceScope(resource: string, scope: string): void
+    rejectResourceScope(resource: string, scope: string): void
     getResourceScopeFiltered(resource: string, scopes: readonly string[]): string
     save(): Promise<string>
   }
@@ -58,6 +59,8 @@ declare module 'oidc-provider/lib/provider.js' {
       readonly params: Readonly<Record<string, string | undefined>>
       readonly session: { readonly accountId?: string }
       readonly resourceServers: Readonly<Record<string, object>>
+      /** What a token request refers to, by the name of its model. */
+      readonly entities: Readonly<Record<string, { readonly authTime?: number } | undefined>>
     }
   }
 

@@ -7,7 +7,13 @@ import {
   isLoopbackUrl,
   registeredClientMetadata
 } from './clients.ts'
-import { developmentUser, grantEverything, resourceServerInfo, type Api } from './grants.ts'
+import {
+  authTimeOf,
+  developmentUser,
+  grantEverything,
+  resourceServerInfo,
+  type Api
+} from './grants.ts'
 import type { IssuerFile } from './issuer-file.ts'
 import type { OidcProvider } from './load-provider.ts'
 import { interactionPath, login } from './login.ts'
@@ -62,6 +68,7 @@ function settings(api: Api, file: IssuerFile): object {
     findAccount: (_ctx: Context, subject: string) => account(subject),
     clientBasedCORS: (_ctx: Context, origin: string) => isLoopbackUrl(origin),
     allowOmittingSingleRegisteredRedirectUri: false,
+    extraTokenClaims: (ctx: Context, token: { readonly gty?: string }) => authTimeOf(ctx, token),
     issueRefreshToken: (_ctx: Context, client: Client) => client.grantTypeAllowed('refresh_token'),
     interactions: { url: (_ctx: Context, { uid }: { uid: string }) => `${interactionPath}${uid}` },
     renderError: (ctx: Context, error: Readonly<Record<string, string>>) =>
@@ -87,8 +94,7 @@ function features(api: Api): object {
   return {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
-    // Its tokens are bearer tokens: UserInfo here checks no proof of possession.
-    dPoP: { enabled: false },
+    dPoP: { enabled: true },
     deviceFlow: {
       enabled: true,
       userCodeInputSource: (ctx: Context, form: string, _out: unknown, error?: Error) =>

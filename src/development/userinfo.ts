@@ -32,7 +32,9 @@ export function userInfo({ issuer, keys }: UserInfoOptions): Middleware {
 
 function respond(ctx: Context, payload: JWTPayload | undefined): void {
   if (payload === undefined) return refuse(ctx, 401, 'Bearer error="invalid_token"')
-  const { scope, sub = '' } = payload
+  const { scope, sub = '', cnf } = payload
+  // proof of possession is not checked here
+  if (cnf !== undefined) return refuse(ctx, 401, 'Bearer error="invalid_token"')
   const scopes = typeof scope === 'string' ? scope.split(' ') : []
   if (!scopes.includes('openid')) {
     return refuse(ctx, 403, 'Bearer error="insufficient_scope", scope="openid"')

@@ -4,6 +4,9 @@ export const developmentUsers: ReadonlyMap<string, Readonly<Record<string, unkno
   ['grace', person('Grace', 'Hopper', 'grace@example.com')]
 ])
 
+/** The one of them who gets the scopes of administrators. */
+export const administrator = 'ada'
+
 /** The claims that each scope opens (OIDC Core section 5.4). */
 export const claimsOfScope = {
   openid: ['sub'],

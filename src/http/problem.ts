@@ -5,6 +5,8 @@
 export const problemKinds = {
   'authentication-required': { status: 401, title: 'Authentication required' },
   'invalid-token': { status: 401, title: 'Invalid access token' },
+  'invalid-dpop-proof': { status: 401, title: 'Invalid DPoP proof' },
+  'dpop-nonce-required': { status: 401, title: 'DPoP nonce required' },
   'insufficient-user-authentication': {
     status: 401,
     title: 'Insufficient user authentication'

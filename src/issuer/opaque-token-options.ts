@@ -20,9 +20,9 @@ export interface IntrospectionOptions extends ClientOptions {
   readonly signedAnswers?: boolean | undefined
 }
 
-const tokenKinds = ['jwt', 'opaque'] as const
+const tokenKinds = ['jwt', 'opaque', 'id'] as const
 
-/** A kind of access token: one that is verified here, or one that the issuer is asked about. */
+/** A kind of token: one that is verified here, one that the issuer is asked about, or an ID token in its place. */
 export type TokenKind = (typeof tokenKinds)[number]
 
 export interface TokenKindOptions {
@@ -57,7 +57,7 @@ export function readOpaqueTokenOptions(
 ): OpaqueTokenSettings | undefined {
   const isList = Array.isArray(tokens) && tokens.length > 0
   const fits = isList && tokens.every((kind) => tokenKinds.includes(kind))
-  check(fits, `tokens of ${issuer}`, tokens, 'one or both of jwt, opaque')
+  check(fits, `tokens of ${issuer}`, tokens, 'one or more of jwt, opaque, id')
   if (!tokens.includes('opaque')) {
     if (introspection === undefined) return undefined
     const allowed = 'nothing, or "opaque" among tokens'
@@ -90,7 +90,7 @@ export function createOpaqueTokenJudge(
   { authenticate, cacheSeconds, signedAnswers, clientId }: OpaqueTokenSettings,
   fetch: ClosableFetch,
   keySet: KeySet,
-  context: Pick<OpaqueTokensOptions, 'policy' | 'mapping' | 'observer' | 'clock'>
+  context: Pick<OpaqueTokensOptions, 'policy' | 'mapping' | 'observer' | 'revoked' | 'clock'>
 ): Verifier {
   const { policy, clock = Date.now } = context
   const verify = async (answer: string) =>

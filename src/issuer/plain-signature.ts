@@ -27,7 +27,10 @@ const parametersOf: Readonly<Record<Algorithm, Parameters>> = {
   ES384: { digest: 'sha384', options: ecdsa },
   ES512: { digest: 'sha512', options: ecdsa },
   EdDSA: { digest: null, options: {} },
-  Ed25519: { digest: null, options: {} }
+  Ed25519: { digest: null, options: {} },
+  'ML-DSA-44': { digest: null, options: {} },
+  'ML-DSA-65': { digest: null, options: {} },
+  'ML-DSA-87': { digest: null, options: {} }
 }
 
 const compactToken = /^[\w-]+\.[\w-]+\.[\w-]+$/

@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
-import { type Algorithm, isAlgorithm } from '../token/algorithms.ts'
+import { type Algorithm, isAlgorithm, mlDsaAlgorithms } from '../token/algorithms.ts'
 import { isKeyId } from '../token/unverified.ts'
 import type { VerifyingKey } from '../token/verified-tokens.ts'
 
@@ -37,13 +37,14 @@ export class UnusableKeyError extends Error {
 
 const rsaAlgorithms: readonly Algorithm[] = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
 
-/** By `kty` and `crv`; a type that is not here never verifies anything (RFC 7518 section 3.4, RFC 8037 section 3). */
+/** By `kty` and `crv` or `alg`; what is not here never verifies anything (RFC 7518 3.4, RFC 8037 3, RFC 9964 3). */
 const algorithmsByType: Readonly<Record<string, readonly Algorithm[]>> = {
   RSA: rsaAlgorithms,
   'EC P-256': ['ES256'],
   'EC P-384': ['ES384'],
   'EC P-521': ['ES512'],
-  'OKP Ed25519': ['EdDSA', 'Ed25519']
+  'OKP Ed25519': ['EdDSA', 'Ed25519'],
+  ...Object.fromEntries(mlDsaAlgorithms.map((algorithm) => [`AKP ${algorithm}`, [algorithm]]))
 }
 
 /** Octets of a coordinate (RFC 7518 section 6.2.1.2). */
@@ -53,7 +54,7 @@ const coordinateLengths: Readonly<Record<string, number>> = {
   'P-521': 66
 }
 
-const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] as const
+const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const
 
 /**
  * Imports one entry of a key set for signature verification (RFC 7517 sections 4 and 5, RFC 7518 section 6).
@@ -94,9 +95,10 @@ function algorithmsOf(jwk: Readonly<Record<string, unknown>>): readonly Algorith
 }
 
 /** Only text names a type: an entry may hold an object there that can not even be written out. */
-function typeOf({ kty, crv }: Readonly<Record<string, unknown>>): string {
+function typeOf({ kty, crv, alg }: Readonly<Record<string, unknown>>): string {
   if (kty === 'RSA') return kty
-  return typeof kty === 'string' && typeof crv === 'string' ? `${kty} ${crv}` : ''
+  const kind = kty === 'AKP' ? alg : crv
+  return typeof kty === 'string' && typeof kind === 'string' ? `${kty} ${kind}` : ''
 }
 
 function checkCoordinates({ kty, crv, x, y }: Readonly<Record<string, unknown>>): void {

@@ -1,12 +1,18 @@
+import { readBindingPolicy } from '../binding/binding-options.ts'
 import { silentObserver, type Observer } from '../observe/observer.ts'
 import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
-import { type ClaimMapping, type ClaimNames, createClaimMapping } from '../token/claim-mapping.ts'
+import { type ClaimNames, createClaimMapping } from '../token/claim-mapping.ts'
+import type { BindingMode } from '../token/confirmation.ts'
 import type { ScopeHierarchy } from '../token/scope-hierarchy.ts'
+import type { TokenEncryption } from '../token/encrypted-tokens.ts'
+import type { JudgingIssuer } from '../token/id-token.ts'
 import type { TokenPolicy } from '../token/policy.ts'
 import type { RequiredClaims } from '../token/required-claims.ts'
 import { type IdTokenMark, typeOfOption } from '../token/token-type.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
+import type { DecryptionOptions } from './decryption.ts'
+import { type IdTokenOptions, readIdTokenOptions } from './id-token-options.ts'
 import { isIdentifierUrl } from './identifier-url.ts'
 import { KeySet, type KeySetStore } from './key-set.ts'
 import { createKeySource } from './key-source.ts'
@@ -20,18 +26,28 @@ import {
 } from './opaque-token-options.ts'
 import { check } from './option-check.ts'
 import { type PresetName, withPreset } from './presets.ts'
+import { bindingsOf, type ProfileName, withProfile } from './profile.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
+import { readTokenEncryption, type TokenEncryptionOptions } from './token-encryption.ts'
 import { type AudienceClaim, readTokenMarks } from './token-marks.ts'
+import {
+  createIssuerRevocation,
+  type IssuerRevocation,
+  type IssuerRevocationOptions
+} from '../revocation/issuer-revocation.ts'
+import type { RevokedTokens } from '../token/revoked-tokens.ts'
 import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
-export interface IssuerOptions {
+export interface IssuerOptions extends IssuerRevocationOptions {
   /** The issuer's identifier, compared with `iss` byte by byte. An https URL; http on loopback only. */
   readonly issuer: string
   /** The audience, or audiences, that this API answers to. */
   readonly audience: string | readonly string[]
   /** Fills in what is known of a provider; what is said beside it wins. Default: nothing is filled in. */
   readonly preset?: PresetName | undefined
+  /** Sets and enforces all that a specification asks; what contradicts it stops the start. Default: none does. */
+  readonly profile?: ProfileName | undefined
   /** The claim that must name an `audience` where a token has no `aud`. Default `aud`: it must have one. */
   readonly audienceClaim?: AudienceClaim | undefined
   /**
@@ -57,10 +73,24 @@ export interface IssuerOptions {
   /**
    * Kinds of its access tokens. Default `jwt`, verified here. `opaque` ones are introspected; with `opaque` alone, its
    * JWTs are introspected too. One issuer of an API may have opaque tokens, since they say nothing of their issuer.
+   * `id` takes ID tokens in their place; without `jwt` its access tokens are then refused.
    */
   readonly tokens?: readonly TokenKind[] | undefined
+  /** Whether its tokens may, or must, be bound to a key of the client (RFC 9449). Default `off`: bound ones are refused. */
+  readonly dpop?: BindingMode | undefined
+  /** Whether its tokens may, or must, be bound to a certificate of the client (RFC 8705). Default `off`. */
+  readonly mtls?: BindingMode | undefined
   /** Needed for `opaque` tokens, and for nothing else. */
   readonly introspection?: IntrospectionOptions | undefined
+  /** Which ID tokens are taken; only with `id` among `tokens`. Default, where that is all: those for the `audience`. */
+  readonly idTokens?: IdTokenOptions | undefined
+  /** The private key of this API, for what the issuer encrypts to it. */
+  readonly decryption?: DecryptionOptions | undefined
+  /**
+   * Whether its access tokens are encrypted: nested JWTs (RFC 7519 section 5.2). `required` refuses plain ones. Default
+   * `optional` with `decryption`, else `off`.
+   */
+  readonly encryptedTokens?: TokenEncryptionOptions['encryptedTokens']
 }
 
 /** What all issuers of one API share. */
@@ -70,6 +100,8 @@ export interface TrustDependencies {
   readonly scopes?: ScopeHierarchy | undefined
   readonly observer?: Observer | undefined
   readonly store?: KeySetStore | undefined
+  /** What is known of revoked tokens. Default: nothing, and no issuer may say how it tells of them. */
+  readonly revoked?: RevokedTokens | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
   readonly fetch?: BoundedFetchOptions | undefined
@@ -78,9 +110,7 @@ export interface TrustDependencies {
 }
 
 /** An issuer whose tokens are accepted: what they must look like, how they are read, its keys, and its UserInfo. */
-export interface TrustedIssuer {
-  readonly policy: TokenPolicy
-  readonly mapping: ClaimMapping
+export interface TrustedIssuer extends JudgingIssuer {
   readonly keySet: KeySet
   /** undefined if UserInfo is off for this issuer. */
   readonly readUserInfo: UserInfoReader | undefined
@@ -88,6 +118,10 @@ export interface TrustedIssuer {
   readonly verifiesJwts: boolean
   /** Judges tokens by asking the issuer; undefined if it is never asked. */
   readonly opaqueTokens: Verifier | undefined
+  /** How its encrypted tokens are read; undefined if they are not. */
+  readonly encryption: TokenEncryption | undefined
+  /** How it tells of tokens that end early. */
+  readonly revocation: IssuerRevocation
   /** Stops asking the issuer and ends the connections to it. */
   close(): Promise<void>
 }
@@ -108,29 +142,41 @@ export function createTrustedIssuers(
   const trusted = new Map<string, TrustedIssuer>()
   for (const given of issuers) {
     checkNames(given)
-    const options = withPreset(given)
+    const options = withProfile(withPreset(given))
     const policy = createPolicy(options)
     if (trusted.has(policy.issuer)) throw new TypeError(`issuers: ${policy.issuer} is listed twice`)
-    const opaque = readOpaqueTokenOptions(options, dependencies)
-    trusted.set(policy.issuer, createTrustedIssuer(policy, options, opaque, dependencies))
+    const read = {
+      opaque: readOpaqueTokenOptions(options, dependencies),
+      encryption: readTokenEncryption(options, dependencies)
+    }
+    trusted.set(policy.issuer, createTrustedIssuer(policy, options, read, dependencies))
   }
   refuseSecondIssuerOfOpaqueTokens(issuers)
   return trusted
 }
 
+/** Options that were checked, their files read. */
+interface ReadOptions {
+  readonly opaque: OpaqueTokenSettings | undefined
+  readonly encryption: TokenEncryption | undefined
+}
+
 function createTrustedIssuer(
   policy: TokenPolicy,
-  { userinfo = 'forward', tokens, claims }: IssuerOptions,
-  opaque: OpaqueTokenSettings | undefined,
-  {
+  options: IssuerOptions,
+  { opaque, encryption }: ReadOptions,
+  dependencies: TrustDependencies
+): TrustedIssuer {
+  const { userinfo = 'forward', tokens, claims } = options
+  const {
     prepare,
     scopes,
     observer = silentObserver,
     store,
+    revoked,
     clock,
     fetch: fetchOptions
-  }: TrustDependencies
-): TrustedIssuer {
+  } = dependencies
   const { issuer } = policy
   const mapping = createClaimMapping(claims, scopes, policy.audiences)
   // connections of their own, so that keys never wait behind an endpoint that hangs
@@ -139,11 +185,13 @@ function createTrustedIssuer(
   const fetchIntrospection = createBoundedFetch(issuer, fetchOptions)
   const source = createKeySource(issuer, fetchKeys, observer)
   const keySet = new KeySet({ issuer, source, prepare, observer, store, clock })
+  const revocation = createIssuerRevocation(options, dependencies)
   const close = async (): Promise<void> => {
     keySet.close()
+    await revocation.close()
     await Promise.all([fetchKeys.close(), fetchUserInfo.close(), fetchIntrospection.close()])
   }
-  const context = { policy, mapping, observer, clock }
+  const context = { policy, mapping, observer, revoked, clock }
   return {
     policy,
     mapping,
@@ -152,8 +200,11 @@ function createTrustedIssuer(
       userinfo === 'off'
         ? undefined
         : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock }),
-    verifiesJwts: tokens?.includes('jwt') ?? true,
+    verifiesJwts: tokens?.some((kind) => kind !== 'opaque') ?? true,
+    idTokens: readIdTokenOptions(options, mapping),
     opaqueTokens: opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context),
+    encryption,
+    revocation,
     close
   }
 }
@@ -171,7 +222,15 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   userinfo: true,
   claims: true,
   tokens: true,
-  introspection: true
+  introspection: true,
+  decryption: true,
+  encryptedTokens: true,
+  profile: true,
+  idTokens: true,
+  dpop: true,
+  mtls: true,
+  backchannelLogout: true,
+  securityEvents: true
 }
 const optionNames = Object.keys(knownOptions)
 
@@ -206,7 +265,9 @@ function createPolicy(options: IssuerOptions): TokenPolicy {
     algorithms: new Set(algorithms),
     types: new Set(typ.map(typeOfOption)),
     ...readTokenMarks(options),
-    clockTolerance
+    clockTolerance,
+    isStrict: options.profile !== undefined,
+    bindings: bindingsOf(options, readBindingPolicy(options))
   }
 }
 

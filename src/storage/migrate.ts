@@ -1,11 +1,13 @@
 import { sql } from 'kysely'
 import type { Kysely, Transaction } from 'kysely'
 import { createDocumentTables } from './migrations/0001-documents.ts'
+import { createRevocationTables } from './migrations/0002-revocations.ts'
 import type { Storage } from './database.ts'
 import type { Tables } from './tables.ts'
 
 const migrations: Readonly<Record<string, (transaction: Transaction<Tables>) => Promise<void>>> = {
-  '0001-documents': createDocumentTables
+  '0001-documents': createDocumentTables,
+  '0002-revocations': createRevocationTables
 }
 
 /** Any number, the same in every instance: what PostgreSQL's advisory lock is about. */

@@ -1,3 +1,5 @@
+import type { MarkKind } from '../revocation/mark.ts'
+
 /** The tables of the database, as Kysely sees them. Times are milliseconds since the epoch. */
 export interface Tables {
   owners: OwnersTable
@@ -5,6 +7,8 @@ export interface Tables {
   idempotency_keys: IdempotencyKeysTable
   key_sets: KeySetsTable
   secrets: SecretsTable
+  counters: CountersTable
+  revocations: RevocationsTable
   migrations: MigrationsTable
 }
 
@@ -53,6 +57,24 @@ interface KeySetsTable {
 interface SecretsTable {
   name: string
   value: string
+}
+
+interface CountersTable {
+  name: string
+  value: number
+}
+
+interface RevocationsTable {
+  /** The SHA-256 of kind, issuer and value. */
+  target: string
+  kind: MarkKind
+  issuer: string
+  /** JSON text. */
+  value: string
+  /** Seconds since the epoch. */
+  issued_until: number
+  /** The number of the change that made this state. */
+  change: number
 }
 
 interface MigrationsTable {

@@ -2,7 +2,10 @@
 export type Credentials =
   | { readonly kind: 'none' }
   | { readonly kind: 'invalid'; readonly description: string }
-  | { readonly kind: 'bearer'; readonly token: string }
+  | { readonly kind: Scheme; readonly token: string }
+
+/** A scheme in which an access token can be sent: RFC 6750, RFC 9449 section 7.1. */
+export type Scheme = 'bearer' | 'dpop'
 
 const none: Credentials = Object.freeze({ kind: 'none' })
 const twoFields = invalid('The request has more than one Authorization field')
@@ -29,20 +32,33 @@ export function findAuthorization(rawHeaders: readonly string[]): string | undef
   return found
 }
 
+const bearerAlone: ReadonlySet<string> = new Set<Scheme>(['bearer'])
+
 /**
- * Reads an Authorization field (RFC 6750 section 2.1, RFC 9110 section 11.4). A scheme other than Bearer counts as
+ * Reads an Authorization field (RFC 6750 section 2.1, RFC 9110 section 11.4). A scheme that is not accepted counts as
  * no credentials. Does not judge the token: one with illegal characters is a defect of the token, not of the field.
  */
-export function readAuthorization(field: string | undefined | null): Credentials {
+export function readAuthorization(
+  field: string | undefined | null,
+  accepted: ReadonlySet<string> = bearerAlone
+): Credentials {
   if (field === undefined) return none
   if (field === null) return twoFields
   if (isPlainBearer(field)) return { kind: 'bearer', token: field.slice(7) }
   const [, scheme, rest] = schemeAndRest.exec(field) ?? []
   if (scheme === undefined) return malformedField
-  if (scheme.toLowerCase() !== 'bearer') return none
+  const kind = scheme.toLowerCase()
+  if (!accepted.has(kind)) return none
   const token = rest?.trim()
   if (!token) return emptyToken
-  return /\s/.test(token) ? twoWords : { kind: 'bearer', token }
+  return /\s/.test(token) ? twoWords : { kind: kind as Scheme, token }
+}
+
+/** The scheme that a field names, whatever follows it; undefined if it is another one, or there is not one field. */
+export function schemeOf(field: string | undefined | null): Scheme | undefined {
+  const [, scheme = ''] = schemeAndRest.exec(field ?? '') ?? []
+  const kind = scheme.toLowerCase()
+  return kind === 'bearer' || kind === 'dpop' ? kind : undefined
 }
 
 /** What nearly all clients send, told without a regular expression over the whole token. */

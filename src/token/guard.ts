@@ -20,6 +20,8 @@ export interface GuardDeclaration {
   readonly issuers?: readonly string[] | undefined
   /** Clients whose tokens are allowed. */
   readonly clients?: readonly string[] | undefined
+  /** Whether the token must be bound to a key or certificate of its sender (RFC 9449, RFC 8705). Default false. */
+  readonly senderConstrained?: boolean | undefined
   /** Roles or permissions that are all needed, as the issuer's `claims.roles` option finds them. */
   readonly roles?: readonly string[] | undefined
   /** What one object of the token's `authorization_details` must grant (RFC 9396). */
@@ -44,6 +46,7 @@ const allowed = {
   maxAge: 'whole seconds, 0 or more',
   issuers: 'a list of one or more issuers',
   clients: 'a list of one or more client ids',
+  senderConstrained: 'true or false',
   roles: 'a list of one or more roles',
   authorizationDetails:
     'an object with a type and perhaps lists of actions and datatypes, and the path parameter identifier',
@@ -99,6 +102,7 @@ function createGuard(declaration: GuardDeclaration): Guard {
     maxAge: secondsOf(declaration.maxAge),
     issuers: listOf('issuers', declaration.issuers, isName),
     clients: listOf('clients', declaration.clients, isName),
+    senderConstrained: switchOf('senderConstrained', declaration.senderConstrained),
     roles: listOf('roles', declaration.roles, isName),
     authorizationDetails: detailsOf(declaration.authorizationDetails),
     allow: predicateOf(declaration.allow)
@@ -119,6 +123,11 @@ function listOf(
 
 function isName(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
+}
+
+function switchOf(name: keyof typeof allowed, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value === true
+  throw invalid(`config.auth.${name}`, value, allowed[name])
 }
 
 function secondsOf(value: unknown): number | undefined {

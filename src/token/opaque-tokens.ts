@@ -10,6 +10,7 @@ import type { ClaimMapping } from './claim-mapping.ts'
 import { accepted, judgeClaims, type TokenPolicy } from './policy.ts'
 import { createPrincipal, type Principal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
+import type { RevokedTokens } from './revoked-tokens.ts'
 import { IssuerUnavailable, type Verdict, type Verifier } from './verdict.ts'
 
 export interface OpaqueTokensOptions {
@@ -19,6 +20,8 @@ export interface OpaqueTokensOptions {
   /** Seconds for which an active answer is used again: how long a revoked token may still be accepted. */
   readonly cacheSeconds: number
   readonly observer: Observer
+  /** Asked about each active token; default: none is revoked. */
+  readonly revoked?: RevokedTokens | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
 }
@@ -48,6 +51,10 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
   const good = new LRUCache<string, Kept>({ max: maxKept })
   const refused = new LRUCache<string, Kept>({ max: maxKept })
   const running = new Map<string, Promise<Verdict>>()
+  options.revoked?.onRevoked((isRevoked) => {
+    for (const [name, { verdict }] of good)
+      if (!(verdict instanceof Refusal) && isRevoked(verdict)) good.delete(name)
+  })
 
   const find = (name: string): Verdict | undefined => {
     const kept = good.get(name) ?? refused.get(name)
@@ -95,19 +102,23 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
 /** An answer may leave out `iss`, since we know whom we asked, and `exp`: then it counts while it is kept. */
 function judgeAnswer(
   answer: IntrospectedClaims | undefined,
-  { policy, mapping, cacheSeconds }: OpaqueTokensOptions,
+  { policy, mapping, cacheSeconds, revoked }: OpaqueTokensOptions,
   now: number
 ): Principal | Refusal {
   if (answer === undefined) return refusals.inactive
-  if (isBoundToKey(answer['token_type'])) return refusals.sender_constrained
+  if (isBoundToUnknownKey(answer)) return refusals.sender_constrained
   const exp = Math.ceil(now) + Math.max(cacheSeconds, 1)
   const claims = { iss: policy.issuer, exp, ...answer }
-  return judgeClaims(claims, policy, now) ?? createPrincipal(accepted(claims), mapping)
+  const refusal = judgeClaims(claims, policy, now)
+  if (refusal !== undefined) return refusal
+  const principal = createPrincipal(accepted(claims), mapping)
+  return revoked?.covers(principal) === true ? refusals.revoked : principal
 }
 
-/** A DPoP token is one even if the answer forgot its `cnf` (RFC 9449 section 5). */
-function isBoundToKey(tokenType: unknown): boolean {
-  return typeof tokenType === 'string' && tokenType.toLowerCase() === 'dpop'
+/** A DPoP token is one even if the answer forgot the key in its `cnf` (RFC 9449 sections 5 and 6.2). */
+function isBoundToUnknownKey({ token_type: type, cnf }: IntrospectedClaims): boolean {
+  if (typeof type !== 'string' || type.toLowerCase() !== 'dpop') return false
+  return typeof cnf !== 'object' || cnf === null || !('jkt' in cnf)
 }
 
 function digestOf(issuer: string, token: string): string {

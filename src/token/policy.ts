@@ -1,4 +1,5 @@
 import type { Algorithm } from './algorithms.ts'
+import { type BindingPolicy, judgeConfirmation } from './confirmation.ts'
 import type { AcceptedClaims } from './principal.ts'
 import { type Refusal, refusals } from './refusal.ts'
 import { type ClaimRequirements, hasRequiredClaims } from './required-claims.ts'
@@ -21,6 +22,10 @@ export interface TokenPolicy {
   readonly idTokenMarks: readonly IdTokenMark[]
   /** Seconds by which the clocks of issuer and API may differ. */
   readonly clockTolerance: number
+  /** Whether its JWTs must have all claims that RFC 9068 requires. Default: those that are always judged. */
+  readonly isStrict?: boolean | undefined
+  /** How tokens are bound to their sender. Default: not at all, and bound ones are refused. */
+  readonly bindings?: BindingPolicy | undefined
 }
 
 /** The last second a Date can hold: times beyond it are a defect of the token. */
@@ -54,7 +59,7 @@ export function judgeClaims(
     judgeAudience(audienceOf(claims, policy), policy.audiences) ??
     (isOtherKind(claims, policy.idTokenMarks) ? refusals.wrong_type : undefined) ??
     (hasRequiredClaims(claims, policy.requiredClaims) ? undefined : refusals.invalid_claims) ??
-    judgeConfirmation(claims['cnf'])
+    judgeConfirmation(claims['cnf'], policy.bindings)
   )
 }
 
@@ -63,7 +68,8 @@ export function accepted(claims: UnverifiedClaims): AcceptedClaims {
   return claims as AcceptedClaims
 }
 
-function judgeTimes(
+/** Judges `exp`, which has to be there, `nbf` and `iat` (RFC 7519 section 4.1). @returns the refusal, or undefined */
+export function judgeTimes(
   { exp, nbf, iat }: UnverifiedClaims,
   tolerance: number,
   now: number
@@ -88,13 +94,6 @@ function judgeAudience(aud: unknown, ours: ReadonlySet<string>): Refusal | undef
     return refusals.invalid_claims
   }
   return aud.some((entry) => ours.has(entry)) ? undefined : refusals.wrong_audience
-}
-
-/** A token bound to a key or certificate must not be usable by whoever holds it (RFC 9449 7.2, RFC 8705 3). */
-function judgeConfirmation(cnf: unknown): Refusal | undefined {
-  if (cnf === undefined) return undefined
-  if (typeof cnf !== 'object' || cnf === null || Array.isArray(cnf)) return refusals.invalid_claims
-  return 'jkt' in cnf || 'x5t#S256' in cnf ? refusals.sender_constrained : undefined
 }
 
 /** Whether a value is a NumericDate (RFC 7519 section 2) that a Date can hold. */

@@ -1,4 +1,5 @@
 import { type ClaimMapping, plainMapping } from './claim-mapping.ts'
+import { type Confirmation, confirmationOf } from './confirmation.ts'
 import { claimAt, type ClaimPath, grantedRoles } from './roles.ts'
 import { grantedScopes, scopesAt } from './scope.ts'
 import { withImplied } from './scope-hierarchy.ts'
@@ -21,6 +22,8 @@ export interface Principal {
   readonly audience: readonly string[]
   /** The token's `exp`: seconds since the epoch. */
   readonly expiresAt: number
+  /** The key or certificate that the caller has proved to have; undefined for a plain bearer token. */
+  readonly confirmation: Confirmation | undefined
   /** All claims of the token, deeply frozen. Only those named above were checked. */
   readonly claims: Readonly<Record<string, unknown>>
 }
@@ -41,6 +44,13 @@ export function createPrincipal(
   return new VerifiedPrincipal(claims, mapping)
 }
 
+/** One claim that is no object, read without freezing all of them as {@link Principal.claims} does. */
+export function claimOf(principal: Principal, name: string): unknown {
+  return principal instanceof VerifiedPrincipal
+    ? VerifiedPrincipal.claimOf(principal, name)
+    : principal.claims[name]
+}
+
 class VerifiedPrincipal implements Principal {
   readonly issuer: string
   readonly subject: string
@@ -48,6 +58,7 @@ class VerifiedPrincipal implements Principal {
   readonly scopes: readonly string[]
   readonly audience: readonly string[]
   readonly expiresAt: number
+  readonly confirmation: Confirmation | undefined
   readonly #claims: AcceptedClaims
   readonly #mapping: ClaimMapping
   #roles: readonly string[] | undefined
@@ -59,6 +70,7 @@ class VerifiedPrincipal implements Principal {
     this.scopes = withImplied(scopesOf(claims, mapping), mapping.scopes)
     this.audience = Object.freeze(audienceOf(claims))
     this.expiresAt = claims.exp
+    this.confirmation = confirmationOf(claims['cnf'])
     this.#claims = claims
     this.#mapping = mapping
     Object.freeze(this)
@@ -66,6 +78,10 @@ class VerifiedPrincipal implements Principal {
 
   get tokenId(): string | undefined {
     return firstText(this.#claims, this.#mapping.tokenId)
+  }
+
+  static claimOf(principal: VerifiedPrincipal, name: string): unknown {
+    return principal.#claims[name]
   }
 
   // read on demand, as the claims are: most routes ask for no role

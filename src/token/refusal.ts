@@ -15,8 +15,18 @@ const descriptions = {
   not_yet_valid: 'The access token is not valid yet',
   wrong_audience: 'The access token is not meant for this API',
   sender_constrained: 'The access token is bound to a key and is not accepted as a bearer token',
+  not_encrypted: 'The access token is not encrypted',
+  undecryptable: 'The access token can not be decrypted',
+  not_sender_constrained:
+    'The access token is not bound to its sender, as it must be here: get one with DPoP or a client certificate',
+  not_bound_to_key:
+    'The access token is not bound to a key: it can not be sent with the DPoP scheme',
+  wrong_proof_key: 'The access token is bound to another key than that of the DPoP proof',
+  wrong_certificate:
+    'The access token is bound to a client certificate that did not come with the request',
   unknown_key: 'The signing key of the access token is unknown',
   bad_signature: 'The signature of the access token is invalid',
+  revoked: 'The access token was revoked',
   inactive: 'The issuer says that the access token is not active',
   refused_by_issuer: 'The issuer no longer accepts the access token'
 } as const

@@ -1,6 +1,7 @@
 import { type DetailsDeclaration, hasDetails } from './authorization-details.ts'
 import type { Demand } from './demand.ts'
 import type { Principal } from './principal.ts'
+import { refusals } from './refusal.ts'
 import { isAuthenticated, judgeAuthenticationClaims } from './step-up.ts'
 
 /** What a route requires, checked for form: what was not declared is empty or undefined. */
@@ -13,6 +14,8 @@ export interface Requirements {
   readonly maxAge: number | undefined
   readonly issuers: readonly string[]
   readonly clients: readonly string[]
+  /** Whether the token must be bound to its sender. */
+  readonly senderConstrained: boolean
   /** Roles that are all needed. */
   readonly roles: readonly string[]
   readonly authorizationDetails: DetailsDeclaration | undefined
@@ -28,6 +31,7 @@ export function demandsOf(required: Requirements): readonly Demand[] {
   const needsSignIn = required.acr.length > 0 || required.maxAge !== undefined
   const { issuers, clients, roles, scope, authorizationDetails, allow } = required
   return Object.freeze([
+    ...(required.senderConstrained ? [bound] : []),
     ...(needsSignIn ? [soundAuthentication(required)] : []),
     ...(issuers.length > 0 ? [issuerAmong(issuers)] : []),
     ...(clients.length > 0 ? [clientAmong(clients)] : []),
@@ -37,6 +41,11 @@ export function demandsOf(required: Requirements): readonly Demand[] {
     ...(authorizationDetails === undefined ? [] : [details(authorizationDetails)]),
     ...(allow === undefined ? [] : [allowed(allow)])
   ])
+}
+
+/** What it is bound to was proved before any demand is judged. */
+function bound({ confirmation }: Principal) {
+  return confirmation === undefined ? refusals.not_sender_constrained : undefined
 }
 
 function soundAuthentication(required: Requirements): Demand {

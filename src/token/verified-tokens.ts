@@ -1,4 +1,5 @@
 import type { Principal } from './principal.ts'
+import type { IsRevoked } from './revoked-tokens.ts'
 
 /** What keeps a verified token alive: the key that signed it, as long as it counts. */
 export interface VerifyingKey {
@@ -45,6 +46,13 @@ export class VerifiedTokens {
   remember(token: string, principal: Principal, expiresAt: number, key: VerifyingKey): void {
     if (this.#isFirstSight(token)) return
     this.#insert(tailOf(token), { token, principal, expiresAt, key })
+  }
+
+  /** Forgets the tokens that were revoked. */
+  forget(isRevoked: IsRevoked): void {
+    for (const generation of [this.#young, this.#old])
+      for (const [tail, { principal }] of generation)
+        if (isRevoked(principal)) generation.delete(tail)
   }
 
   #promote(tail: string): Entry | undefined {

@@ -1,9 +1,12 @@
 import type { KeyFinder } from '../issuer/key-store.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
 import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
-import { accepted, judgeClaims, judgeHeader } from './policy.ts'
+import { createEncryptedTokens, hasFiveParts, type TokenMemory } from './encrypted-tokens.ts'
+import { judgeToken, mappingOf } from './id-token.ts'
+import { accepted } from './policy.ts'
 import { createPrincipal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
+import type { RevokedTokens } from './revoked-tokens.ts'
 import { isOtherKind } from './token-type.ts'
 import {
   decodeClaims,
@@ -32,18 +35,28 @@ const maxKnownHeaders = 1000
  * section 4). The issuer is chosen by exact `iss` before anything is fetched, and only its own keys can verify. Which
  * tokens the issuer is asked about is fixed beforehand: one that fails here is never tried there (RFC 9701 section 9).
  * @param clock milliseconds since the epoch
+ * @param revoked asked about each token whose signature is right; default: none is revoked
+ * @param inside for what comes out of encrypted tokens: where it is remembered, and nobody is asked about it
  */
-export function createVerifier(issuers: TrustedIssuers, clock: () => number = Date.now): Verifier {
-  const verified = new VerifiedTokens()
+export function createVerifier(
+  issuers: TrustedIssuers,
+  clock: () => number = Date.now,
+  revoked?: RevokedTokens,
+  inside?: TokenMemory
+): Verifier {
+  const verified = inside ?? new VerifiedTokens()
+  if (inside === undefined) revoked?.onRevoked((isRevoked) => verified.forget(isRevoked))
   const known = new Map<string, KnownHeader>()
-  const [opaqueTokens] = [...issuers.values()].flatMap(({ opaqueTokens }) => opaqueTokens ?? [])
+  const { opaqueTokens, encryptedTokens } =
+    inside === undefined ? createOtherVerifiers(issuers, clock, revoked, verified) : noVerifiers
 
   const accept = (
     token: string,
     claims: UnverifiedClaims,
-    { issuer, key }: KnownHeader
+    { header, issuer, key }: KnownHeader
   ): Verdict => {
-    const principal = createPrincipal(accepted(claims), issuer.mapping)
+    const principal = createPrincipal(accepted(claims), mappingOf(header, claims, issuer))
+    if (revoked?.covers(principal) === true) return refusals.revoked
     const expiresAt = (principal.expiresAt + issuer.policy.clockTolerance) * 1000
     verified.remember(token, principal, expiresAt, key)
     return principal
@@ -56,7 +69,7 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     now: number
   ): Verdict => {
     const { header, issuer, key } = found
-    const refusal = judgeClaims(claims, issuer.policy, now / 1000)
+    const refusal = judgeToken(header, claims, issuer, now / 1000)
     if (refusal !== undefined) return refusal
     return key.verifySignature(token, header.algorithm)
       ? accept(token, claims, found)
@@ -74,8 +87,9 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     const header = decodeHeader(headerSegment)
     if (header instanceof Refusal) return header
     if (issuer === undefined) return refusals.untrusted_issuer
-    const refusal =
-      judgeHeader(header, issuer.policy) ?? judgeClaims(claims, issuer.policy, now / 1000)
+    if (issuer.encryption?.isRequired === true && inside === undefined)
+      return refusals.not_encrypted
+    const refusal = judgeToken(header, claims, issuer, now / 1000)
     if (refusal !== undefined) return refusal
     const withKey = (key: SigningKey): Verdict => {
       if (!key.verify(token, header.algorithm)) return refusals.bad_signature
@@ -89,10 +103,11 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
   }
 
   /** What is no JWT says nothing of its issuer: it can only be that of the one issuer with opaque tokens. */
-  const judgeOpaque = (token: string, refusal: Refusal) =>
-    opaqueTokens === undefined || refusal !== refusals.malformed || hasThreeParts(token)
-      ? refusal
-      : opaqueTokens(token)
+  const judgeOpaque = (token: string, refusal: Refusal) => {
+    if (refusal !== refusals.malformed || hasThreeParts(token)) return refusal
+    if (encryptedTokens !== undefined && hasFiveParts(token)) return encryptedTokens(token)
+    return opaqueTokens === undefined ? refusal : opaqueTokens(token)
+  }
 
   return (token) => {
     const now = clock()
@@ -112,6 +127,27 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
       ? judgeKnown(token, claims, found, now)
       : judgeNew(token, segments.header, claims, now)
   }
+}
+
+/** Verifiers of what is no signed JWT. */
+interface OtherVerifiers {
+  readonly opaqueTokens?: Verifier | undefined
+  readonly encryptedTokens?: Verifier | undefined
+}
+
+const noVerifiers: OtherVerifiers = Object.freeze({})
+
+function createOtherVerifiers(
+  issuers: TrustedIssuers,
+  clock: () => number,
+  revoked: RevokedTokens | undefined,
+  verified: TokenMemory
+): OtherVerifiers {
+  const [opaqueTokens] = [...issuers.values()].flatMap(({ opaqueTokens }) => opaqueTokens ?? [])
+  const encryptedTokens = createEncryptedTokens(issuers, verified, (memory) =>
+    createVerifier(issuers, clock, revoked, memory)
+  )
+  return { opaqueTokens, encryptedTokens }
 }
 
 /** A JWT whose issuer wants to be asked about it; what it says itself only chooses the issuer. */

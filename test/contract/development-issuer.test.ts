@@ -12,8 +12,8 @@ type TokenResponse = Readonly<
   Record<'access_token' | 'refresh_token' | 'id_token' | 'error', string>
 >
 
-const scopes = ['documents:read', 'documents:write']
-const running = await startIssuerProcess({ audience, scopes })
+const scopes = ['documents:read', 'documents:write', 'documents:admin']
+const running = await startIssuerProcess({ audience, scopes, adminScopes: ['documents:admin'] })
 t.teardown(() => running.stop())
 
 async function metadata(): Promise<Record<string, string>> {
@@ -92,6 +92,33 @@ void t.test('a single-page app signs in with code and PKCE', async (t) => {
     t.type(id_token, 'string')
   }
 })
+
+void t.test(
+  'only ada gets the scopes of administrators, and nobody is asked without end',
+  async (t) => {
+    const both = { scope: 'documents:read documents:admin' }
+    for (const [user, scope] of [
+      ['ada', 'documents:read documents:admin'],
+      ['grace', 'documents:read']
+    ] as const) {
+      const { access_token } = await signInForTokens(user, both)
+      t.match((await verified(access_token)).payload, { sub: user, scope })
+    }
+  }
+)
+
+void t.test(
+  'STEP-4: an access token says when the user signed in, a refreshed one too',
+  async (t) => {
+    const before = Math.floor(Date.now() / 1000)
+    const { access_token, refresh_token } = await signInForTokens('ada')
+    const { auth_time } = (await verified(access_token)).payload
+    t.ok(Number(auth_time) >= before && Number(auth_time) <= before + 5)
+    const refresh = { grant_type: 'refresh_token', client_id: 'latchkey-spa', refresh_token }
+    const again = await tokens(refresh)
+    t.equal((await verified(again.access_token)).payload['auth_time'], auth_time)
+  }
+)
 
 void t.test('the login page stands alone and can not be framed', async (t) => {
   const { login, landed } = await signIn('ada')

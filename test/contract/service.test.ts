@@ -69,7 +69,13 @@ void t.test(
     t.strictSame(metadata, {
       resource: 'https://api.example.com',
       authorization_servers: [issuer.issuer],
-      scopes_supported: ['documents:read', 'documents:write', 'openid'],
+      scopes_supported: [
+        'documents:admin',
+        'documents:read',
+        'documents:write',
+        'openid',
+        'revocations:write'
+      ],
       bearer_methods_supported: ['header'],
       resource_name: 'Latchkey',
       resource_documentation: 'https://api.example.com/docs'

@@ -159,6 +159,8 @@ void t.test('a bad declaration on a route before the plugin never opens it', asy
 
 const nothing = { issuer: undefined, audience: undefined }
 
+const withDpop = { dpop: 'optional', publicUrl: 'https://api.example.com' }
+const secret = 'x'.repeat(32)
 const badOptions: [name: string, options: object][] = [
   ['issuer', { issuer: undefined }],
   ['issuer', { issuer: 'https://id.example.com/?x' }],
@@ -191,7 +193,29 @@ const badOptions: [name: string, options: object][] = [
   ['publicUrl', { publicUrl: 'api.example.com' }],
   ['publicUrl', { publicUrl: 'http://api.example.com' }],
   ['algorithm', { algorithm: ['RS256'] }],
-  ['dpop', { dpop: 'required' }],
+  ['dpop', { dpop: true }],
+  ['publicUrl', { dpop: 'required' }],
+  ['mtls', { mtls: 'on' }],
+  ['clientCertFrom', { mtls: 'optional' }],
+  ['clientCertFrom', { clientCertFrom: ['10.0.0.1'] }],
+  ['clientCertFrom', { mtls: 'optional', clientCertFrom: ['proxy'] }],
+  ['clientCertFrom', { mtls: 'optional', clientCertFrom: '10.0.0.1' }],
+  ['redisUrl', { redisUrl: 'http://localhost' }],
+  ['dpopProofs', { dpopProofs: { nonces: true } }],
+  ['dpopProofs', { ...withDpop, dpopProofs: true }],
+  ['dpopProofs.nonce', { ...withDpop, dpopProofs: { nonce: true } }],
+  ['dpopProofs.nonces', { ...withDpop, dpopProofs: { nonces: 'on' } }],
+  ['dpopProofs.algorithms', { ...withDpop, dpopProofs: { algorithms: ['HS256'] } }],
+  ['dpopProofs.nonceSecret', { ...withDpop, dpopProofs: { nonceSecret: secret } }],
+  ['dpopProofs.nonceSecret', { ...withDpop, dpopProofs: { nonces: true, nonceSecret: 'short' } }],
+  [
+    'dpopProofs.nonceSecretFile',
+    { ...withDpop, dpopProofs: { nonces: true, nonceSecretFile: '/nowhere' } }
+  ],
+  [
+    'dpopProofs.nonceSecretFile',
+    { ...withDpop, dpopProofs: { nonces: true, nonceSecret: secret, nonceSecretFile: '/x' } }
+  ],
   ['issuer', { issuers: [issuer.options] }],
   ['issuers', { ...nothing, issuers: [] }],
   ['issuers', { ...nothing, issuers: issuer.issuer }],

@@ -18,6 +18,7 @@ export interface Answer {
 /** An API that the plugin guards, on a socket, and all it logged. */
 export interface Api {
   readonly app: FastifyInstance
+  readonly origin: string
   readonly log: readonly string[]
   /** The lines of the log that say `message`. */
   readonly logged: (message: string) => Record<string, unknown>[]
@@ -30,7 +31,11 @@ export interface Api {
 }
 
 /** Starts `/whoami` and `/me` behind the plugin, without waiting for any issuer. It is closed when the test ends. */
-export async function startApi(t: Test, options: LatchkeyOptions): Promise<Api> {
+export async function startApi(
+  t: Test,
+  options: LatchkeyOptions,
+  addRoutes: (app: FastifyInstance) => Promise<void> = async () => undefined
+): Promise<Api> {
   const log: string[] = []
   const logger = { level: 'trace', stream: { write: (line: string) => void log.push(line) } }
   const app = Fastify({ logger, forceCloseConnections: true })
@@ -38,9 +43,11 @@ export async function startApi(t: Test, options: LatchkeyOptions): Promise<Api> 
   await app.register(latchkey, options)
   await app.register(me)
   await app.register(whoami)
+  await addRoutes(app)
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     app,
+    origin,
     log,
     logged: (message) =>
       log

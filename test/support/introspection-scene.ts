@@ -24,7 +24,10 @@ export const opaqueToken = '2YotnFZFEjr1zCsicMWpAA'
  * An API and its issuer, whose introspection endpoint does as `answer` says: a JSON value, which may depend on the
  * call, or a behaviour. Ada's token is active unless told otherwise.
  */
-export async function startScene(t: Test, options: Partial<IssuerOptions> = {}) {
+export async function startScene(
+  t: Test,
+  options: Partial<IssuerOptions> & { readonly publicUrl?: string } = {}
+) {
   const sound = await startTestIssuer({ algorithms: ['ES256'] })
   t.teardown(() => sound.close())
   const issuer = await hostile.startHostileIssuer()

@@ -62,6 +62,7 @@ function principalOf(subject: string): Principal {
     scopes: ['documents:read', 'documents:write'],
     roles: [],
     audience: ['https://api.example.com'],
+    confirmation: undefined,
     expiresAt: 4_000_000_000,
     claims: {}
   }

@@ -23,6 +23,7 @@ t.test('an empty environment gives the defaults and no issuer', async (t) => {
     issuers: [],
     dataDir: './data',
     trustProxy: [],
+    clientCertFrom: [],
     corsOrigins: [],
     rateLimit: 'off'
   })
@@ -38,6 +39,7 @@ t.test('variables give every setting, issuers byte for byte', async (t) => {
     OIDC_AUDIENCE: 'https://api.example.com, other',
     DATABASE_URL: 'postgres://u:p@db/x',
     DATA_DIR: 'memory://',
+    REDIS_URL: 'rediss://u:p@state:6380/1',
     TRUST_PROXY: '10.0.0.0/8,::1',
     CORS_ORIGINS: 'https://app.example.com,capacitor://localhost',
     RATE_LIMIT: 'off',
@@ -58,6 +60,8 @@ t.test('variables give every setting, issuers byte for byte', async (t) => {
     databaseUrl: 'postgres://u:p@db/x',
     dataDir: 'memory://',
     trustProxy: ['10.0.0.0/8', '::1'],
+    clientCertFrom: [],
+    redisUrl: 'rediss://u:p@state:6380/1',
     corsOrigins: ['https://app.example.com', 'capacitor://localhost'],
     rateLimit: 'off'
   })
@@ -87,11 +91,16 @@ t.test('the file gives what variables do not, and a variable wins over it', asyn
 })
 
 t.test('a secret can come from a file', async (t) => {
-  const config = loadConfig({ DATABASE_URL_FILE: '/run/secrets/db' }, (path) => {
-    t.equal(path, '/run/secrets/db')
-    return 'postgres://u:p@db/x\n'
-  })
+  const files: Record<string, string> = {
+    '/db': 'postgres://u:p@db/x\n',
+    '/redis': 'redis://:p@r\n'
+  }
+  const config = loadConfig(
+    { DATABASE_URL_FILE: '/db', REDIS_URL_FILE: '/redis' },
+    (path) => files[path] ?? readNothing(path)
+  )
   t.equal(config.databaseUrl, 'postgres://u:p@db/x')
+  t.equal(config.redisUrl, 'redis://:p@r')
 })
 
 t.test('http issuers are trusted on loopback hosts only', async (t) => {
@@ -128,7 +137,7 @@ const badVariables: Record<string, Record<string, string>> = {
   OIDC_AUDIENCE: { a: '', b: 'a,,b' },
   DATABASE_URL: { a: 'mysql://u:pw@h/x', b: 'pw', c: 'postgres://', d: '' },
   DATA_DIR: { a: '', b: 's3://bucket' },
-  REDIS_URL: { a: 'redis://:pw@h' },
+  REDIS_URL: { a: 'http://u:pw@h', b: 'pw', c: 'redis://', d: '' },
   TRUST_PROXY: {
     a: 'true',
     b: '1',

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import type { IncomingMessage } from 'node:http'
 import t from 'tap'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
+import * as oauth from 'oauth4webapi'
 import { DevelopmentIssuerError } from '../../../src/development/errors.ts'
 import { startDevelopmentIssuer } from '../../../src/development/issuer.ts'
 import { mintClientToken, mintUserToken } from '../../../src/development/mint-token.ts'
@@ -88,3 +89,30 @@ void t.test('says what to do where oidc-provider is not installed', async (t) =>
   t.match(written, /^DevelopmentIssuerError: .*oidc-provider.*npm ci/)
   t.match(written, 'was asked for')
 })
+
+void t.test(
+  'DPOP-17: a token that is bound to a key opens no UserInfo as bearer token',
+  async (t) => {
+    const running = await startDevelopmentIssuer(api)
+    t.teardown(() => running.close())
+    const { issuer, clientSecret } = running
+    const insecure = { [oauth.allowInsecureRequests]: true }
+    const server = { issuer, token_endpoint: `${issuer}/token` }
+    const client: oauth.Client = { client_id: 'latchkey-machine' }
+    const DPoP = oauth.DPoP(client, await oauth.generateKeyPair('ES256'))
+    const credentials = oauth.ClientSecretBasic(clientSecret)
+    const options = { DPoP, ...insecure }
+    const answer = await oauth.clientCredentialsGrantRequest(
+      server,
+      client,
+      credentials,
+      {},
+      options
+    )
+    const { access_token: token } = (await answer.json()) as { access_token: string }
+    const headers = { authorization: `Bearer ${token}` }
+    const refused = await fetch(`${issuer}/me`, { headers })
+    t.equal(refused.status, 401)
+    t.match(refused.headers.get('www-authenticate'), 'invalid_token')
+  }
+)

@@ -10,8 +10,9 @@ import { startDevelopmentIssuer } from '../../../src/development/issuer.ts'
 
 const cli = fileURLToPath(new URL('../../../service/cli.js', import.meta.url))
 const dataDir = t.testdir()
-const scopes = ['documents:read', 'documents:write']
-const running = await startDevelopmentIssuer({ audience: 'api', scopes, dataDir })
+const scopes = ['documents:read', 'documents:write', 'documents:admin']
+const adminScopes = ['documents:admin']
+const running = await startDevelopmentIssuer({ audience: 'api', scopes, adminScopes, dataDir })
 t.teardown(() => running.close())
 
 async function latchkey(args: string[], environment: Record<string, string> = {}) {
@@ -36,6 +37,28 @@ void t.test('prints a token, and nothing else', async (t) => {
     t.match(decodeJwt(output.trim()), { ...claims, iss: running.issuer, aud: 'api' })
     t.same({ errors, code }, { errors: '', code: 0 })
   }
+})
+
+void t.test(
+  'scopes of administrators are for ada and clients, when they are asked for',
+  async (t) => {
+    const scope = 'documents:admin'
+    for (const args of [[], ['--client']] as const) {
+      const { output } = await latchkey(['token', ...args, '--scope', scope])
+      t.match(decodeJwt(output.trim()), { scope })
+    }
+    const { errors, code } = await latchkey(['token', '--user', 'grace', '--scope', scope])
+    t.equal(code, 1)
+    t.match(errors, `does not grant the scope ${scope} in this token`)
+  }
+)
+
+void t.test('a token of a user says that they signed in just now', async (t) => {
+  const { output } = await latchkey(['token'])
+  const { iat = 0, auth_time } = decodeJwt(output.trim())
+  t.ok(Math.abs(Number(auth_time) - iat) <= 1)
+  const machine = await latchkey(['token', '--client'])
+  t.notOk('auth_time' in decodeJwt(machine.output.trim()))
 })
 
 void t.test('finds the issuer by option, then by OIDC_ISSUER', async (t) => {

@@ -33,7 +33,7 @@ function create(...issuers: Partial<IssuerOptions>[]) {
 
 const opaque = { tokens: ['opaque'] } as const
 const bad: [string, unknown, RegExp][] = [
-  ['no kind of token', { tokens: [] }, /^tokens of .*: found \[\], allowed: one or both/],
+  ['no kind of token', { tokens: [] }, /^tokens of .*: found \[\], allowed: one or more/],
   ['an unknown kind', { tokens: ['jwe'] }, /^tokens of .*found \["jwe"\]/],
   ['opaque without introspection', opaque, /^introspection of .*: found nothing, allowed: an obj/],
   [

@@ -1,0 +1,26 @@
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply } from 'fastify'
+import { StatementRefusedError } from '../src/revocation/statement.ts'
+
+/** Octets of a body: a statement of 16 KiB, and the form around it. */
+const bodyLimit = 32 * 1024
+
+/** Reads bodies of one media type as text, and of no other, in this context. */
+export function parseAsText(app: FastifyInstance, mediaType: string): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser<string>(
+    mediaType,
+    { parseAs: 'string', bodyLimit },
+    async (_request: unknown, body: string) => body
+  )
+}
+
+/** Sends the answer to a statement that is not believed, in the form that its protocol wants; throws anything else. */
+export function refuseStatement(
+  error: unknown,
+  { log, reply }: { log: FastifyBaseLogger; reply: FastifyReply },
+  answer: (error: StatementRefusedError) => Readonly<Record<string, string>>
+): FastifyReply {
+  if (!(error instanceof StatementRefusedError)) throw error
+  log.info({ reason: error.fault, fault: error.message }, 'statement of an issuer refused')
+  return reply.code(400).type('application/json').send(answer(error))
+}

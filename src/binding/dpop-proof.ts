@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+import type { JWK, JWTPayload } from 'jose'
+import type { Algorithm } from '../token/algorithms.ts'
+import { ProofRefusal, proofRefusals } from './proof-refusal.ts'
+import { normalizedTarget } from './target.ts'
+
+/** The request that a proof must have been made for. */
+export interface ProvenRequest {
+  readonly method: string
+  /** Normalized: see {@link normalizedTarget}. */
+  readonly target: string | undefined
+  /** The access token beside the proof. */
+  readonly token: string
+}
+
+/** What a proof shows, its signature, method, target and access token checked. */
+export interface Proof {
+  /** RFC 7638 thumbprint of the key that signed it. */
+  readonly keyThumbprint: string
+  readonly id: string
+  /** Seconds since the epoch, as the client's clock says. */
+  readonly issuedAt: number
+  readonly nonce: string | undefined
+}
+
+/** Reads a proof that came with a request. */
+export type ProofReader = (proof: string, request: ProvenRequest) => Promise<Proof | ProofRefusal>
+
+const maxProofLength = 8192
+const maxIdLength = 256
+const compactJws = /^[\w-]+\.[\w-]+\.[\w-]+$/
+
+/** Members that only private and symmetric keys have (RFC 7518 section 6). */
+const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
+
+/**
+ * Makes the reader of DPoP proofs (RFC 9449 section 4.3). Does not judge time, nonce and reuse, nor whether the key is
+ * that of the access token: who calls it has to. Loads jose, which no plain bearer token needs.
+ * @param algorithms the accepted ones
+ */
+export async function createProofReader(algorithms: readonly Algorithm[]): Promise<ProofReader> {
+  const { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } = await import('jose')
+  const options = { algorithms: [...algorithms], typ: 'dpop+jwt' }
+
+  const verify = async (proof: string) => {
+    try {
+      const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, options)
+      const jwk = protectedHeader.jwk as JWK
+      return { payload, jwk, keyThumbprint: await calculateJwkThumbprint(jwk) }
+    } catch {
+      // whatever is thrown here, also by the runtime's cryptography, comes from what the client sent
+      return undefined
+    }
+  }
+
+  return async (proof, request) => {
+    if (proof.length > maxProofLength || !compactJws.test(proof))
+      return proofRefusals.proof_malformed
+    const verified = await verify(proof)
+    if (verified === undefined) return proofRefusals.proof_unverified
+    const { payload, jwk, keyThumbprint } = verified
+    if (privateMembers.some((name) => name in jwk)) return proofRefusals.proof_private_key
+    const claims = claimsOf(payload)
+    if (claims instanceof ProofRefusal) return claims
+    return judgeRequest(payload, request) ?? { keyThumbprint, ...claims }
+  }
+}
+
+function claimsOf(payload: JWTPayload): Omit<Proof, 'keyThumbprint'> | ProofRefusal {
+  const { jti, iat, nonce, htm, htu, ath } = payload as Record<string, unknown>
+  const isId = typeof jti === 'string' && jti !== '' && jti.length <= maxIdLength
+  const isNonce = nonce === undefined || typeof nonce === 'string'
+  if (!isId || !Number.isFinite(iat) || !isNonce) return proofRefusals.proof_claims
+  if (![htm, htu, ath].every((claim) => typeof claim === 'string'))
+    return proofRefusals.proof_claims
+  return { id: jti, issuedAt: iat as number, nonce }
+}
+
+function judgeRequest(
+  { htm, htu, ath }: JWTPayload,
+  { method, target, token }: ProvenRequest
+): ProofRefusal | undefined {
+  if (htm !== method) return proofRefusals.proof_method
+  if (target === undefined || normalizedTarget(htu as string) !== target)
+    return proofRefusals.proof_target
+  const digest = createHash('sha256').update(token, 'latin1').digest('base64url')
+  return ath === digest ? undefined : proofRefusals.proof_token
+}

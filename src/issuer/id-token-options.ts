@@ -1,0 +1,53 @@
+import type { ClaimMapping } from '../token/claim-mapping.ts'
+import type { IdTokenPolicy } from '../token/id-token.ts'
+import type { TokenKind } from './opaque-token-options.ts'
+import { check, wrongOption } from './option-check.ts'
+
+/** Which ID tokens may stand in for access tokens. */
+export interface IdTokenOptions {
+  /** The clients they must be made for: those of this API's own apps. */
+  readonly clientId: string | readonly string[]
+}
+
+export interface IdTokenSettings {
+  readonly issuer: string
+  readonly audience: string | readonly string[]
+  readonly tokens?: readonly TokenKind[] | undefined
+  /** Default, where `tokens` has nothing but `id`: the `audience`. */
+  readonly idTokens?: IdTokenOptions | undefined
+}
+
+/**
+ * Checks what is said of an issuer's ID tokens.
+ * @returns undefined if they are refused, as they are unless `tokens` has `id`
+ * @throws {TypeError} that names setting and issuer, what was found and what is allowed
+ */
+export function readIdTokenOptions(
+  { issuer, audience, tokens = ['jwt'], idTokens }: IdTokenSettings,
+  mapping: ClaimMapping
+): IdTokenPolicy | undefined {
+  const name = `idTokens of ${issuer}`
+  if (!tokens.includes('id')) {
+    if (idTokens === undefined) return undefined
+    throw wrongOption(name, 'a value', 'nothing, or "id" among tokens')
+  }
+  const areOnly = !tokens.includes('jwt')
+  const settings = idTokens ?? (areOnly ? { clientId: audience } : undefined)
+  const isObject = typeof settings === 'object' && settings !== null
+  check(isObject, name, idTokens, 'an object with clientId, since tokens has "id" beside "jwt"')
+  const unknown = Object.keys(settings).find((member) => member !== 'clientId')
+  check(unknown === undefined, `idTokens.${unknown} of ${issuer}`, 'an unknown option', 'clientId')
+  const clientIds: unknown[] = [settings.clientId].flat()
+  const isList = clientIds.length > 0 && clientIds.every(isName)
+  check(isList, `idTokens.clientId of ${issuer}`, settings.clientId, 'one or more client ids')
+  return { clientIds: new Set(clientIds), areOnly, mapping: withoutScopes(mapping) }
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+/** Whatever an ID token says, it grants nothing; its client is who asked for it (OpenID Connect Core 1.0 section 2). */
+function withoutScopes(mapping: ClaimMapping): ClaimMapping {
+  return Object.freeze({ ...mapping, scopeClaims: [], client: [['azp'], ['aud']] })
+}

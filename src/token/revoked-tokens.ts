@@ -1,0 +1,14 @@
+import type { Principal } from './principal.ts'
+
+/** Tells of a principal whether its token was revoked. */
+export type IsRevoked = (principal: Principal) => boolean
+
+/**
+ * What is known of revoked tokens. Asked when a verified token would be remembered, and only then: whoever remembers
+ * tokens listens, and drops those that are revoked later. So a token that is known costs no check at all.
+ */
+export interface RevokedTokens {
+  readonly covers: IsRevoked
+  /** Calls the listener whenever tokens are revoked, with what tells those that are newly so. */
+  onRevoked(listener: (isNewlyRevoked: IsRevoked) => void): void
+}
