@@ -56,6 +56,7 @@ void t.test('a lifetime that makes no sense stops the start', async (t) => {
     const app = Fastify()
     t.teardown(() => app.close())
     const options = { ...issuer.options, maxTokenLifetime }
-    await t.rejects(app.register(latchkey, options).then(), { message: /^maxTokenLifetime: found/ })
+    const start = async () => app.register(latchkey, options)
+    await t.rejects(start, { message: /^maxTokenLifetime: found/ })
   }
 })
