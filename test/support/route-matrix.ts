@@ -74,7 +74,8 @@ function credentials(issuer: TestIssuer): Row[] {
     lines: fields.flatMap((field) => ['Authorization', field])
   })
   const minted = (claims: object) => async (scope: string) => ({
-    token: await issuer.mint({ scope, ...claims })
+    // signed in just now, for routes that want that
+    token: await issuer.mint({ scope, auth_time: Math.floor(Date.now() / 1000), ...claims })
   })
   const withoutScope = ({ scope }: Guard): Verdict =>
     scope === undefined ? 'passes' : { status: 403, error: 'insufficient_scope' }
