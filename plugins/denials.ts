@@ -145,7 +145,7 @@ function createAnswers(
   return (guard, { kind, detail, challenge: parameters }, used) => {
     const answers = kept.get(guard) ?? new Map<string, Answer>()
     kept.set(guard, answers)
-    const name = `${used} ${detail}`
+    const name = used === undefined ? detail : `${used} ${detail}`
     const known = answers.get(name)
     if (known !== undefined) return known
     const url = typeof publicUrl === 'function' ? publicUrl() : publicUrl

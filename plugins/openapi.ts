@@ -67,7 +67,8 @@ const describeOperation: SwaggerTransform = ({ url, route }) => {
       scopesInWords(guard),
       rolesInWords(guard),
       detailsInWords(guard),
-      signInInWords(guard)
+      signInInWords(guard),
+      guard?.senderConstrained === true && 'Needs a token that is bound to its sender.'
     ]
       .filter(Boolean)
       .join(' '),

@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { startTestIssuer } from '../../src/testing.ts'
 import { clientCertificate, renewedCertificate } from '../support/client-certificates.ts'
+import { createDpopClient, publicUrl } from '../support/dpop-client.ts'
 import { startGuardedApp } from '../support/guarded-app.ts'
 import { assertInvalidRequest, assertInvalidToken } from '../support/outcomes.ts'
 
@@ -22,6 +23,20 @@ void t.test('MTLS-4, MTLS-7: a trusted proxy tells the certificate of its client
   assertInvalidToken(t, await call({ token, lines: ['Client-Cert', other] }), 'another')
   assertInvalidToken(t, await call({ token }), 'none')
 })
+
+void t.test(
+  'MTLS-7: an answer to a token that is bound to a key alone does not vary',
+  async (t) => {
+    const client = await createDpopClient()
+    const both = { ...options, publicUrl, dpop: 'optional', clientCertFrom: ['127.0.0.1'] } as const
+    const proxied = await startGuardedApp(t, both)
+    const { status, headers } = await proxied.call(
+      client.call(await issuer.mint({ cnf: client.cnf }))
+    )
+    t.equal(status, 200)
+    t.equal(headers.vary, undefined)
+  }
+)
 
 void t.test('MTLS-4: from anybody else the field is ignored', async (t) => {
   const elsewhere = await startGuardedApp(t, { ...options, clientCertFrom: ['10.0.0.0/8', '::1'] })

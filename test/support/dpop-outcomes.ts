@@ -19,7 +19,8 @@ export function assertFault(
   { kind, error, scheme }: ExpectedFault
 ): void {
   const { status, title } = problemKinds[kind]
-  const { detail = '', instance, ...problem } = problemOf(answer)
+  const { detail = '', instance = '', ...problem } = problemOf(answer)
+  t.not(instance, '', `${name}: instance`)
   t.equal(answer.status, status, `${name}: status`)
   t.same(problem, { type: problemType(kind), title, status }, `${name}: problem`)
   t.equal(answer.headers['cache-control'], 'no-store', `${name}: no-store`)

@@ -15,11 +15,11 @@ export const noRedis =
 export interface RedisServer {
   readonly url: string
   /** Starts it again after {@link RedisServer.stop}, on the same port. */
-  start(): Promise<void>
-  stop(): Promise<void>
+  readonly start: () => Promise<void>
+  readonly stop: () => Promise<void>
   /** Lets it hang: connections stay, and nobody answers. */
-  freeze(): void
-  thaw(): void
+  readonly freeze: () => void
+  readonly thaw: () => void
 }
 
 /** Starts a Redis server that asks for a password; it ends with the test. */
