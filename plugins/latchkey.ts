@@ -3,11 +3,13 @@ import fp from 'fastify-plugin'
 import { UpstreamError } from '../src/issuer/bounded-fetch.ts'
 import { IssuerFaultError } from '../src/issuer/issuer-fault.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
+import type { ResolveIssuer } from '../src/issuer/resolved-issuers.ts'
+import type { IssuerOptions } from '../src/issuer/trusted-issuer.ts'
 import {
   createTrustedIssuers,
-  type IssuerOptions,
+  type IssuerChanges,
   type TrustedIssuers
-} from '../src/issuer/trusted-issuer.ts'
+} from '../src/issuer/trusted-issuers.ts'
 import {
   ScopeRefusedError,
   TokenRefusedError,
@@ -35,6 +37,8 @@ interface SharedOptions {
   readonly scopeImplies?: ScopeImplications | undefined
   /** Keeps the last good key set of each issuer over restarts. Default: nothing is kept. */
   readonly keySetStore?: KeySetStore | undefined
+  /** Finds issuers that are known at run time only, beside those of the options. Default: there are none. */
+  readonly resolveIssuer?: ResolveIssuer | undefined
 }
 
 /** Options of the plugin: one issuer by itself, or a list of them. */
@@ -43,13 +47,19 @@ export type LatchkeyOptions = SharedOptions &
 
 /** What the plugin adds to the instance it is registered in. */
 export interface Latchkey {
-  /** The identifiers of the trusted issuers. */
+  /** The identifiers of the trusted issuers that clients are told: of more than 100 only the required ones. */
   readonly issuers: readonly string[]
+  /**
+   * Trusts the issuers of another list from now on. Those that stay the same keep their keys and verified tokens; the
+   * tokens of those that are gone are refused at once.
+   * @throws {TypeError} for a wrong option: then nothing has changed
+   */
+  replaceIssuers(issuers: readonly IssuerOptions[]): Promise<IssuerChanges>
   /** The scopes that the guards of all routes name, sorted. */
   scopes(): readonly string[]
   /** The types of authorization details that the guards of all routes name, sorted (RFC 9396). */
   authorizationDetailsTypes(): readonly string[]
-  /** Whether the keys of every issuer were read and can be used. */
+  /** Whether the keys of every required issuer were read and can be used. */
   isReady(): boolean
   /**
    * The UserInfo of the caller of a guarded request (OpenID Connect Core 1.0 section 5.3).
@@ -89,7 +99,8 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     prepare: createSignatureCheck,
     scopes: createScopeHierarchy(options.scopeImplies),
     observer: createLogObserver(app),
-    store: options.keySetStore
+    store: options.keySetStore,
+    resolve: options.resolveIssuer
   })
   const denials = createDenials(options)
   const scopes = new Set<string>()
@@ -105,16 +116,14 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     route.config = { ...route.config, [guardKey]: guard }
   })
   app.addHook('onRequest', createGuardHook(app, { issuers, denials, publicUrl: options.publicUrl }))
-  app.addHook('onClose', async () => {
-    await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
-  })
-  await Promise.all([...issuers.values()].map(({ keySet }) => keySet.start()))
+  app.addHook('onClose', () => issuers.close())
+  await issuers.start()
 }
 
 /** Where no issuer says which claim has its roles, nobody could ever have one. */
 function refuseUnmappedRoles({ roles }: Guard, issuers: TrustedIssuers): void {
-  if (roles.length === 0) return
-  if ([...issuers.values()].some(({ mapping }) => mapping.roles.length > 0)) return
+  if (roles.length === 0 || issuers.isOpen) return
+  if (issuers.values().some(({ mapping }) => mapping.roles.length > 0)) return
   const found = JSON.stringify(roles)
   throw new TypeError(
     `config.auth.roles: found ${found}, allowed: only with the option claims.roles of an issuer`
@@ -207,10 +216,13 @@ function createLatchkey(
   { scopes, detailsTypes }: Named
 ): Latchkey {
   return {
-    issuers: Object.freeze([...issuers.keys()]),
+    get issuers() {
+      return issuers.advertised
+    },
+    replaceIssuers: (list) => issuers.replace(list),
     scopes: () => [...scopes].sort(),
     authorizationDetailsTypes: () => [...detailsTypes].sort(),
-    isReady: () => [...issuers.values()].every(({ keySet }) => keySet.isUsable),
+    isReady: () => issuers.isReady,
     readUserInfo: (request) => readUserInfo(request, issuers, denials)
   }
 }
@@ -245,6 +257,7 @@ const sharedOptions: Readonly<Record<keyof SharedOptions | keyof RegisterOptions
   publicUrl: true,
   keySetStore: true,
   scopeImplies: true,
+  resolveIssuer: true,
   prefix: true,
   logLevel: true,
   logSerializers: true

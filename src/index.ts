@@ -18,7 +18,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   await app.register(protectedResource, {
     resource: typeof publicUrl === 'string' ? () => publicUrl : publicUrl,
     paths: [typeof publicUrl === 'string' ? metadataPath(publicUrl) : metadataRoot],
-    issuers: app.latchkey.issuers,
+    issuers: () => app.latchkey.issuers,
     scopes: () => app.latchkey.scopes(),
     authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes()
   })
@@ -38,7 +38,9 @@ export type { Latchkey, LatchkeyOptions } from '../plugins/latchkey.ts'
 export { ProblemError, type ProblemKind } from './http/problem.ts'
 export type { KeySetSnapshot, KeySetStore } from './issuer/key-set.ts'
 export type { IntrospectionOptions } from './issuer/opaque-token-options.ts'
+export type { ResolveIssuer } from './issuer/resolved-issuers.ts'
 export type { IssuerOptions } from './issuer/trusted-issuer.ts'
+export type { IssuerChanges } from './issuer/trusted-issuers.ts'
 export type { UserInfoClaims } from './issuer/userinfo.ts'
 export type { Algorithm } from './token/algorithms.ts'
 export type { DetailsDeclaration } from './token/authorization-details.ts'

@@ -14,17 +14,28 @@ import {
   type IntrospectionOptions,
   type OpaqueTokenSettings,
   readOpaqueTokenOptions,
-  refuseSecondIssuerOfOpaqueTokens,
   type TokenKind
 } from './opaque-token-options.ts'
+import { onFirstCall } from './on-first-call.ts'
 import { check } from './option-check.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
+import { checkTenants } from './tenants.ts'
 import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
 export interface IssuerOptions {
-  /** The issuer's identifier, compared with `iss` byte by byte. An https URL; http on loopback only. */
+  /**
+   * The issuer's identifier, compared with `iss` byte by byte. An https URL; http on loopback only. With `{tenantid}` as
+   * a segment of its path it stands for the tenants of one provider, as in Entra's metadata.
+   */
   readonly issuer: string
+  /** Whose tokens are accepted, where `issuer` has `{tenantid}`: ids of tenants, or every tenant of the provider. */
+  readonly tenants?: readonly string[] | 'any' | undefined
+  /**
+   * Whether its keys are read at the start, and the API is not ready without them; else they are read when the first
+   * token needs them. Default true, in lists of more than 100 issuers false.
+   */
+  readonly required?: boolean | undefined
   /** The audience, or audiences, that this API answers to. */
   readonly audience: string | readonly string[]
   /** Accepted signature algorithms. Default: all supported ones, which are all asymmetric. */
@@ -65,6 +76,8 @@ export interface TrustedIssuer {
   readonly policy: TokenPolicy
   readonly mapping: ClaimMapping
   readonly keySet: KeySet
+  /** Whether the API is not ready without its keys. */
+  readonly required: boolean
   /** undefined if UserInfo is off for this issuer. */
   readonly readUserInfo: UserInfoReader | undefined
   /** Whether its JWTs are verified here, and not by asking. */
@@ -75,34 +88,24 @@ export interface TrustedIssuer {
   close(): Promise<void>
 }
 
-/** The trusted issuers by their exact identifier. */
-export type TrustedIssuers = ReadonlyMap<string, TrustedIssuer>
-
 /**
- * Builds the fixed map of issuers; nothing is fetched.
+ * Builds what is trusted of one issuer; nothing is fetched.
  * @throws {TypeError} that names the option, what was found and what is allowed
  */
-export function createTrustedIssuers(
-  issuers: readonly IssuerOptions[],
+export function createTrustedIssuer(
+  options: IssuerOptions,
   dependencies: TrustDependencies
-): TrustedIssuers {
-  const isList = Array.isArray(issuers) && issuers.length > 0
-  check(isList, 'issuers', issuers, 'a list of one or more issuers')
-  const trusted = new Map<string, TrustedIssuer>()
-  for (const options of issuers) {
-    checkNames(options)
-    const policy = createPolicy(options)
-    if (trusted.has(policy.issuer)) throw new TypeError(`issuers: ${policy.issuer} is listed twice`)
-    const opaque = readOpaqueTokenOptions(options, dependencies)
-    trusted.set(policy.issuer, createTrustedIssuer(policy, options, opaque, dependencies))
-  }
-  refuseSecondIssuerOfOpaqueTokens(issuers)
-  return trusted
+): TrustedIssuer {
+  checkNames(options)
+  const policy = createPolicy(options)
+  checkTenants(options)
+  const opaque = readOpaqueTokenOptions(options, dependencies)
+  return assemble(policy, options, opaque, dependencies)
 }
 
-function createTrustedIssuer(
+function assemble(
   policy: TokenPolicy,
-  { userinfo = 'forward', tokens, claims }: IssuerOptions,
+  { userinfo = 'forward', tokens, claims, required = true }: IssuerOptions,
   opaque: OpaqueTokenSettings | undefined,
   {
     prepare,
@@ -120,7 +123,7 @@ function createTrustedIssuer(
   const fetchUserInfo = createBoundedFetch(issuer, fetchOptions)
   const fetchIntrospection = createBoundedFetch(issuer, fetchOptions)
   const source = createKeySource(issuer, fetchKeys, observer)
-  const keySet = new KeySet({ issuer, source, prepare, observer, store, clock })
+  const keySet = new KeySet({ issuer, source, prepare, observer, store, insists: required, clock })
   const close = async (): Promise<void> => {
     keySet.close()
     await Promise.all([fetchKeys.close(), fetchUserInfo.close(), fetchIntrospection.close()])
@@ -130,10 +133,11 @@ function createTrustedIssuer(
     policy,
     mapping,
     keySet,
+    required,
     readUserInfo:
       userinfo === 'off'
         ? undefined
-        : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock }),
+        : onFirstCall(() => createUserInfoReader({ keySet, fetch: fetchUserInfo, clock })),
     verifiesJwts: tokens?.includes('jwt') ?? true,
     opaqueTokens: opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context),
     close
@@ -146,6 +150,8 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   algorithms: true,
   typ: true,
   clockTolerance: true,
+  tenants: true,
+  required: true,
   userinfo: true,
   claims: true,
   tokens: true,
@@ -163,7 +169,7 @@ function checkNames(options: unknown): void {
 
 function createPolicy(options: IssuerOptions): TokenPolicy {
   const { issuer, audience, algorithms = supportedAlgorithms, typ = ['at+jwt', 'JWT'] } = options
-  const { clockTolerance = 5, userinfo } = options
+  const { clockTolerance = 5, userinfo, required = true } = options
   checkIssuer(issuer)
   const audiences = typeof audience === 'string' ? [audience] : audience
   checkTexts('audience', audiences)
@@ -175,6 +181,7 @@ function createPolicy(options: IssuerOptions): TokenPolicy {
     userinfo,
     'forward or off'
   )
+  check(typeof required === 'boolean', 'required', required, 'true or false')
   const isTolerance =
     Number.isFinite(clockTolerance) && clockTolerance >= 0 && clockTolerance <= 300
   check(isTolerance, 'clockTolerance', clockTolerance, '0 to 300 seconds')

@@ -1,6 +1,8 @@
 import type { KeyFinder } from '../issuer/key-store.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
-import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
+import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
+import { judgeResolved } from './judge-resolved.ts'
 import { accepted, judgeClaims, judgeHeader } from './policy.ts'
 import { createPrincipal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
@@ -36,7 +38,6 @@ const maxKnownHeaders = 1000
 export function createVerifier(issuers: TrustedIssuers, clock: () => number = Date.now): Verifier {
   const verified = new VerifiedTokens()
   const known = new Map<string, KnownHeader>()
-  const [opaqueTokens] = [...issuers.values()].flatMap(({ opaqueTokens }) => opaqueTokens ?? [])
 
   const accept = (
     token: string,
@@ -61,13 +62,13 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     token: string,
     headerSegment: string,
     claims: UnverifiedClaims,
-    now: number
-  ) => {
-    const issuer = issuers.get(claims['iss'] as string)
+    now: number,
+    issuer = issuers.get(claims['iss'] as string)
+  ): Verdict | Promise<Verdict> => {
     if (issuer?.verifiesJwts === false) return judgeElsewhere(token, claims, issuer)
     const header = decodeHeader(headerSegment)
     if (header instanceof Refusal) return header
-    if (issuer === undefined) return refusals.untrusted_issuer
+    if (issuer === undefined) return judgeUnknown(token, headerSegment, claims)
     const refusal =
       judgeHeader(header, issuer.policy) ?? judgeClaims(claims, issuer.policy, now / 1000)
     if (refusal !== undefined) return refusal
@@ -79,15 +80,28 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
       known.set(headerSegment, found)
       return verdict
     }
-    const key = issuer.keySet.find(header.algorithm, header.keyId)
-    return key === undefined ? awaitKey(header, issuer, withKey) : withKey(key)
+    const key = issuer.keySet.find(header.algorithm, header.keyId, issuer.policy.issuer)
+    if (key !== undefined) return withKey(key)
+    const judgeAgain = () => judgeNew(token, headerSegment, claims, clock())
+    return awaitKey(header, issuer, withKey, judgeAgain)
+  }
+
+  /** Of an issuer that nobody has named yet: one that is known at run time only, or none at all. */
+  const judgeUnknown = (token: string, headerSegment: string, claims: UnverifiedClaims) => {
+    const iss = claims['iss'] as string
+    const resolution = issuers.resolve(iss)
+    if (resolution === undefined) return refusals.untrusted_issuer
+    if (resolution instanceof IssuerUnavailable) return resolution
+    return judgeResolved(iss, resolution, (issuer) =>
+      judgeNew(token, headerSegment, claims, clock(), issuer)
+    )
   }
 
   /** What is no JWT says nothing of its issuer: it can only be that of the one issuer with opaque tokens. */
   const judgeOpaque = (token: string, refusal: Refusal) =>
-    opaqueTokens === undefined || refusal !== refusals.malformed || hasThreeParts(token)
+    issuers.opaqueTokens === undefined || refusal !== refusals.malformed || hasThreeParts(token)
       ? refusal
-      : opaqueTokens(token)
+      : issuers.opaqueTokens(token)
 
   return (token) => {
     const now = clock()
@@ -121,27 +135,30 @@ const longestWait = 9000
 function awaitKey(
   header: UnverifiedHeader,
   issuer: TrustedIssuer,
-  withKey: (key: SigningKey) => Verdict
+  withKey: (key: SigningKey) => Verdict,
+  judgeAgain: () => Verdict | Promise<Verdict>
 ): Verdict | Promise<Verdict> {
   const refresh = issuer.keySet.refreshForUnknownKey()
   if (refresh === undefined) return withoutKey(issuer)
   return Promise.race([keyAfterRefresh(header, issuer, refresh), deadline()]).then((key) => {
     if (key === 'late') return unavailable(issuer)
-    return key === undefined ? withoutKey(issuer) : withKey(key)
+    if (key !== undefined) return withKey(key)
+    // other options of the issuer came while we waited
+    return issuer.keySet.isRetired ? judgeAgain() : withoutKey(issuer)
   })
 }
 
 /** Waits for the downloads that an unknown key may cause: one that runs already, then one of its own. */
 async function keyAfterRefresh(
   { algorithm, keyId }: UnverifiedHeader,
-  { keySet }: TrustedIssuer,
+  { keySet, policy }: TrustedIssuer,
   refresh: Promise<void>
 ): Promise<SigningKey | undefined> {
   await refresh
-  const key = keySet.find(algorithm, keyId)
+  const key = keySet.find(algorithm, keyId, policy.issuer)
   if (key !== undefined) return key
   await keySet.refreshForUnknownKey()
-  return keySet.find(algorithm, keyId)
+  return keySet.find(algorithm, keyId, policy.issuer)
 }
 
 function deadline(): Promise<'late'> {

@@ -1,10 +1,7 @@
 import type { Test } from 'tap'
 import { createSignatureCheck } from '../../plugins/signature-check.ts'
-import {
-  createTrustedIssuers,
-  type IssuerOptions,
-  type TrustedIssuer
-} from '../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions, TrustedIssuer } from '../../src/issuer/trusted-issuer.ts'
+import { createTrustedIssuers } from '../../src/issuer/trusted-issuers.ts'
 import { Refusal } from '../../src/token/refusal.ts'
 import { IssuerUnavailable, type Verifier } from '../../src/token/verdict.ts'
 import { createVerifier } from '../../src/token/verifier.ts'

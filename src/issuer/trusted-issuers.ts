@@ -1,0 +1,149 @@
+import type { Verifier } from '../token/verdict.ts'
+import { dismiss } from './dismiss.ts'
+import { eachOf } from './each-of.ts'
+import { createIssuerList, type IssuerList } from './issuer-list.ts'
+import { check } from './option-check.ts'
+import { type Asking, ResolvedIssuers, type ResolveIssuer } from './resolved-issuers.ts'
+import type { IssuerOptions, TrustDependencies, TrustedIssuer } from './trusted-issuer.ts'
+
+/** What the trusted issuers of an API work with. */
+export interface TrustedIssuersOptions extends TrustDependencies {
+  /** Finds issuers that are known at run time only. Default: there are none. */
+  readonly resolve?: ResolveIssuer | undefined
+}
+
+/** What another list of issuers changed, by their identifiers. */
+export interface IssuerChanges {
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+  readonly changed: readonly string[]
+}
+
+/** Issuers whose key sets are read at a time. */
+const atATime = 20
+
+/**
+ * Makes the trusted issuers of an API; nothing is fetched.
+ * @throws {TypeError} that names the issuer and its option, what was found and what is allowed
+ */
+export function createTrustedIssuers(
+  list: readonly IssuerOptions[],
+  options: TrustedIssuersOptions
+): TrustedIssuers {
+  return new TrustedIssuers(list, options)
+}
+
+/**
+ * The trusted issuers of an API, found by exact `iss`: a list that can be replaced, and beside it those that are
+ * resolved at run time. What an issuer costs, connections, keys and timers, begins with its use.
+ */
+class TrustedIssuers {
+  readonly #options: TrustedIssuersOptions
+  readonly #resolved: ResolvedIssuers | undefined
+  #list: IssuerList
+
+  constructor(list: readonly IssuerOptions[], options: TrustedIssuersOptions) {
+    const { resolve } = options
+    const isFunction = resolve === undefined || typeof resolve === 'function'
+    check(isFunction, 'resolveIssuer', resolve, 'a function')
+    this.#options = options
+    this.#list = this.#read(list)
+    this.#resolved = resolve && new ResolvedIssuers(resolve, options)
+  }
+
+  /** The issuer of tokens with exactly this `iss`, as far as it is known by now. */
+  get(iss: string): TrustedIssuer | undefined {
+    return this.#list.byIss.get(iss) ?? this.#findElsewhere(iss)
+  }
+
+  /** Asks for an issuer that {@link TrustedIssuers.get} does not know; undefined if it is not trusted. */
+  resolve(iss: unknown): Asking | undefined {
+    return typeof iss === 'string' ? this.#resolved?.ask(iss) : undefined
+  }
+
+  /** The issuers of the list. */
+  values(): readonly TrustedIssuer[] {
+    return this.#list.issuers
+  }
+
+  /** Whether issuers may come to be trusted that are not in the list. */
+  get isOpen(): boolean {
+    return this.#resolved !== undefined
+  }
+
+  /** The identifiers that clients are told (RFC 9728 section 2). */
+  get advertised(): readonly string[] {
+    return this.#list.advertised
+  }
+
+  /** What judges tokens that say nothing of their issuer; undefined if no issuer has such tokens. */
+  get opaqueTokens(): Verifier | undefined {
+    return this.#list.opaqueTokens
+  }
+
+  /** Whether the keys of every required issuer were read and can be used. */
+  get isReady(): boolean {
+    return this.#list.required.every(({ keySet }) => keySet.isUsable)
+  }
+
+  /** Takes up the kept keys of the required issuers, and begins to download them without waiting for it. */
+  async start(): Promise<void> {
+    const { required } = this.#list
+    await eachOf(required, atATime, ({ keySet }) => keySet.restore())
+    void eachOf(required, atATime, ({ keySet }) => keySet.refresh())
+  }
+
+  /**
+   * Trusts the issuers of another list from now on. Those that stay the same keep their keys and verified tokens, those
+   * that changed keep their keys, and the tokens of those that are gone count no more.
+   * @throws {TypeError} as {@link createTrustedIssuers}: then nothing has changed
+   */
+  async replace(options: readonly IssuerOptions[]): Promise<IssuerChanges> {
+    const before = this.#list
+    const list = this.#read(options)
+    const changes = compare(before, list)
+    for (const name of changes.changed) {
+      const [old, successor] = [before.entries.get(name)?.issuer, list.entries.get(name)?.issuer]
+      if (old !== undefined) successor?.keySet.succeed(old.keySet)
+    }
+    this.#list = list
+    for (const name of [...changes.removed, ...changes.changed]) {
+      const old = before.entries.get(name)?.issuer
+      if (old !== undefined) dismiss(old)
+    }
+    for (const iss of list.byIss.keys()) this.#resolved?.forget(iss)
+    await this.start()
+    return changes
+  }
+
+  /** Stops downloading and ends all connections. */
+  async close(): Promise<void> {
+    const { issuers } = this.#list
+    await Promise.all([this.#resolved?.close(), ...issuers.map((issuer) => issuer.close())])
+  }
+
+  #read(options: readonly IssuerOptions[]): IssuerList {
+    const isList = Array.isArray(options) && (options.length > 0 || this.#options.resolve)
+    check(Boolean(isList), 'issuers', options, 'a list of one or more issuers')
+    return createIssuerList(options, this.#options, this.#list)
+  }
+
+  #findElsewhere(iss: string): TrustedIssuer | undefined {
+    for (const find of this.#list.templates) {
+      const tenant = find(iss)
+      if (tenant !== undefined) return tenant
+    }
+    return this.#resolved?.find(iss)
+  }
+}
+
+export type { TrustedIssuers }
+
+function compare({ entries: before }: IssuerList, { entries: after }: IssuerList): IssuerChanges {
+  const names = [...after.keys()]
+  return {
+    added: names.filter((name) => !before.has(name)),
+    removed: [...before.keys()].filter((name) => !after.has(name)),
+    changed: names.filter((name) => before.has(name) && before.get(name) !== after.get(name))
+  }
+}
