@@ -54,7 +54,7 @@ export interface Latchkey {
    * tokens of those that are gone are refused at once.
    * @throws {TypeError} for a wrong option: then nothing has changed
    */
-  replaceIssuers(issuers: readonly IssuerOptions[]): Promise<IssuerChanges>
+  replaceIssuers(issuers: readonly IssuerOptions[]): IssuerChanges
   /** The scopes that the guards of all routes name, sorted. */
   scopes(): readonly string[]
   /** The types of authorization details that the guards of all routes name, sorted (RFC 9396). */

@@ -152,14 +152,16 @@ function refuseTwoSourcesOfIssuers(file: Record<string, unknown>, given: GivenSe
 }
 
 function refuseRepeatedIssuers({ issuers }: Config): void {
-  const names = issuers.map(({ issuer }) => issuer)
-  const repeated = names.find((name, index) => names.indexOf(name) !== index)
-  if (repeated !== undefined)
-    throw new ConfigError(
-      'LATCHKEY_CONFIG issuers',
-      `${JSON.stringify(repeated)} twice`,
-      'each issuer once'
-    )
+  const names = new Set<string>()
+  for (const { issuer } of issuers) {
+    if (names.has(issuer))
+      throw new ConfigError(
+        'LATCHKEY_CONFIG issuers',
+        `${JSON.stringify(issuer)} twice`,
+        'each issuer once'
+      )
+    names.add(issuer)
+  }
 }
 
 function refuseDevelopmentIssuer({ issuers }: Config, mode: string | undefined): void {

@@ -58,6 +58,12 @@ const IssuerSettings = Type.Object(
     ),
     introspection: Type.Optional(IntrospectionSettings),
     userinfo: Type.Optional(oneOf(['forward', 'off'])),
+    tenants: Type.Optional(
+      Type.Union([Type.Literal('any'), Type.Array(Type.String(), { minItems: 1 })], {
+        description: 'a list of tenant ids, or "any"'
+      })
+    ),
+    required: Type.Optional(Type.Boolean({ description: 'true or false' })),
     claims: Type.Optional(
       Type.Object(
         {

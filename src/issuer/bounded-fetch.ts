@@ -65,13 +65,14 @@ export function createBoundedFetch(
   options: BoundedFetchOptions = {}
 ): ClosableFetch {
   const { timeout = 4500, lookup = resolve, ca } = options
-  const home = new URL(issuer)
   // made when first used: of a long list of issuers most are never asked
+  let home: URL | undefined
   let ownHost: Agent | undefined
   let publicOnly: Agent | undefined
   let closed = false
 
   const fetch: BoundedFetch = async (url, { method = 'GET', headers, body, maxBytes }) => {
+    home ??= new URL(issuer)
     if (!isAllowedUrl(url, home)) throw new UpstreamError('forbidden_url', url)
     const { host, hostname, origin, pathname, search } = new URL(url)
     const isHome = host === home.host || isLoopbackHost(home.hostname)

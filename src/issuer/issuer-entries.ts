@@ -62,7 +62,7 @@ function named(index: number, list: readonly IssuerOptions[], make: () => Entry)
   } catch (error) {
     if (!(error instanceof TypeError) || list.length === 1) throw error
     const issuer = String(list[index]?.issuer)
-    if (error.message.includes(issuer)) throw error
+    if (error.message.includes(` of ${issuer}`)) throw error
     throw new TypeError(`issuers[${index}] (${issuer}): ${error.message}`, { cause: error })
   }
 }

@@ -168,7 +168,7 @@ export class KeySet {
     if (this.#closed) return undefined
     if (!this.#isRestored) return this.start()
     const now = this.#clock()
-    if (!this.isUsable && now >= this.#nextAttemptAt) return this.refresh()
+    if (!this.isUsable) return now < this.#nextAttemptAt ? undefined : this.refresh()
     if (now - this.#askedForUnknownKeyAt < cooldown) return undefined
     this.#askedForUnknownKeyAt = now
     return this.refresh()

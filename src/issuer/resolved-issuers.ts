@@ -93,10 +93,9 @@ export class ResolvedIssuers {
     return this.#call(iss)
   }
 
-  /** Takes an issuer out, since it is known otherwise now. */
-  forget(iss: string): void {
-    this.#issuers.delete(iss)
-    this.#refused.delete(iss)
+  /** Takes out the issuers that are known otherwise now. */
+  forgetAll(isKnown: (iss: string) => boolean): void {
+    for (const iss of [...this.#issuers.keys()].filter(isKnown)) this.#issuers.delete(iss)
   }
 
   /** Stops asking, and ends all connections. */

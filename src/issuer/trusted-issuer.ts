@@ -167,6 +167,9 @@ function checkNames(options: unknown): void {
   throw new TypeError(`${unknown}: found an unknown option, allowed: ${optionNames.join(', ')}`)
 }
 
+/** Shared by the issuers that say nothing, of which there may be thousands. */
+const everyAlgorithm: ReadonlySet<Algorithm> = new Set(supportedAlgorithms)
+
 function createPolicy(options: IssuerOptions): TokenPolicy {
   const { issuer, audience, algorithms = supportedAlgorithms, typ = ['at+jwt', 'JWT'] } = options
   const { clockTolerance = 5, userinfo, required = true } = options
@@ -188,7 +191,7 @@ function createPolicy(options: IssuerOptions): TokenPolicy {
   return {
     issuer,
     audiences: new Set(audiences),
-    algorithms: new Set(algorithms),
+    algorithms: algorithms === supportedAlgorithms ? everyAlgorithm : new Set(algorithms),
     types: new Set(typ.map(normalizedType)),
     clockTolerance
   }

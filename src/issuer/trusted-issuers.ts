@@ -53,7 +53,8 @@ class TrustedIssuers {
 
   /** The issuer of tokens with exactly this `iss`, as far as it is known by now. */
   get(iss: string): TrustedIssuer | undefined {
-    return this.#list.byIss.get(iss) ?? this.#findElsewhere(iss)
+    const list = this.#list
+    return list.byIss.get(iss) ?? findTenant(list, iss) ?? this.#resolved?.find(iss)
   }
 
   /** Asks for an issuer that {@link TrustedIssuers.get} does not know; undefined if it is not trusted. */
@@ -88,9 +89,7 @@ class TrustedIssuers {
 
   /** Takes up the kept keys of the required issuers, and begins to download them without waiting for it. */
   async start(): Promise<void> {
-    const { required } = this.#list
-    await eachOf(required, atATime, ({ keySet }) => keySet.restore())
-    void eachOf(required, atATime, ({ keySet }) => keySet.refresh())
+    await begin(this.#list.required)
   }
 
   /**
@@ -98,22 +97,20 @@ class TrustedIssuers {
    * that changed keep their keys, and the tokens of those that are gone count no more.
    * @throws {TypeError} as {@link createTrustedIssuers}: then nothing has changed
    */
-  async replace(options: readonly IssuerOptions[]): Promise<IssuerChanges> {
+  replace(options: readonly IssuerOptions[]): IssuerChanges {
     const before = this.#list
     const list = this.#read(options)
-    const changes = compare(before, list)
-    for (const name of changes.changed) {
-      const [old, successor] = [before.entries.get(name)?.issuer, list.entries.get(name)?.issuer]
-      if (old !== undefined) successor?.keySet.succeed(old.keySet)
+    for (const [name, { issuer }] of list.entries) {
+      const old = before.entries.get(name)?.issuer
+      if (old !== undefined && old !== issuer) issuer.keySet.succeed(old.keySet)
     }
     this.#list = list
-    for (const name of [...changes.removed, ...changes.changed]) {
-      const old = before.entries.get(name)?.issuer
-      if (old !== undefined) dismiss(old)
-    }
-    for (const iss of list.byIss.keys()) this.#resolved?.forget(iss)
-    await this.start()
-    return changes
+    const kept = new Set(list.issuers)
+    for (const issuer of before.issuers) if (!kept.has(issuer)) dismiss(issuer)
+    this.#resolved?.forgetAll((iss) => list.byIss.has(iss) || findTenant(list, iss) !== undefined)
+    const known = new Set(before.issuers)
+    void begin(list.issuers.filter((issuer) => !known.has(issuer) && isToBegin(issuer)))
+    return compare(before, list)
   }
 
   /** Stops downloading and ends all connections. */
@@ -127,17 +124,27 @@ class TrustedIssuers {
     check(Boolean(isList), 'issuers', options, 'a list of one or more issuers')
     return createIssuerList(options, this.#options, this.#list)
   }
-
-  #findElsewhere(iss: string): TrustedIssuer | undefined {
-    for (const find of this.#list.templates) {
-      const tenant = find(iss)
-      if (tenant !== undefined) return tenant
-    }
-    return this.#resolved?.find(iss)
-  }
 }
 
 export type { TrustedIssuers }
+
+function findTenant({ templates }: IssuerList, iss: string): TrustedIssuer | undefined {
+  for (const find of templates) {
+    const tenant = find(iss)
+    if (tenant !== undefined) return tenant
+  }
+  return undefined
+}
+
+async function begin(issuers: readonly TrustedIssuer[]): Promise<void> {
+  await eachOf(issuers, atATime, ({ keySet }) => keySet.restore())
+  void eachOf(issuers, atATime, ({ keySet }) => keySet.refresh())
+}
+
+/** One that has taken over keys is in use, and they have to be kept fresh. */
+function isToBegin({ required, keySet }: TrustedIssuer): boolean {
+  return required || keySet.metadata !== undefined
+}
 
 function compare({ entries: before }: IssuerList, { entries: after }: IssuerList): IssuerChanges {
   const names = [...after.keys()]
