@@ -96,7 +96,7 @@ t.test('SIGHUP does no harm where the development issuer runs', async (t) => {
   const { hangUp, origin, child } = await startService(t)
   const issuers = async () => {
     const answer = await fetch(`${origin}/.well-known/oauth-protected-resource`)
-    return (await answer.json()) as unknown
+    return answer.json()
   }
   const before = await issuers()
   await hangUp('settings read again')

@@ -108,6 +108,6 @@ for (const [name, options, message] of [
   ['opaque tokens', { issuer: template, tenants: 'any', tokens: ['opaque'] }, /^tokens: /]
 ] as const)
   t.test(`a template with ${name} is refused at the start`, async (t) => {
-    const start = startGuardedApp(t, { audience: 'a', ...options } as IssuerOptions)
+    const start = startGuardedApp(t, { audience: 'a', ...options })
     await t.rejects(start, { name: 'TypeError', message })
   })

@@ -27,16 +27,14 @@ export async function startFleet(t: Test): Promise<Fleet> {
   const server = createServer((request, response) => {
     const [, name = '', ...path] = (request.url ?? '').split('/')
     if (path[0] === '.well-known') asked.push(name)
-    if (!fleet.answers(name)) return void response.destroy()
     const issuer = `${origin}/${name}`
-    if (path[0] === 'jwks') {
+    if (!fleet.answers(name)) response.destroy()
+    else if (path.join('/') === '.well-known/openid-configuration')
+      response.end(JSON.stringify({ issuer, jwks_uri: `${issuer}/jwks` }))
+    else if (path[0] === 'jwks') {
       downloads.push(name)
-      return void response.end(JSON.stringify(sound.jwks))
-    }
-    if (path.join('/') !== '.well-known/openid-configuration')
-      return void response.writeHead(404).end()
-    const userinfo_endpoint = `${issuer}/userinfo`
-    response.end(JSON.stringify({ issuer, jwks_uri: `${issuer}/jwks`, userinfo_endpoint }))
+      response.end(JSON.stringify(sound.jwks))
+    } else response.writeHead(404).end()
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
