@@ -38,7 +38,8 @@ async function measure(order: IssuersOrder): Promise<IssuersReport> {
   const { issuer, audience, others, tokens, rounds } = order
   const list = Array.from({ length: others }, (_, index) => ({
     issuer: `https://tenant-${index}.example.com`,
-    audience
+    audience,
+    required: false
   }))
   const before = usedHeap()
   const issuers = createTrustedIssuers([...list, { issuer, audience, required: true }], {
