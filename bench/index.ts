@@ -1,5 +1,6 @@
 import { startTestIssuer, type TestIssuer } from '../src/testing/issuer.ts'
 import type { ContestantName } from './contestants.ts'
+import type { IssuersOrder, IssuersReport } from './issuers.ts'
 import { flood } from './memory.ts'
 import { Load, Peer, Server } from './processes.ts'
 import * as report from './report.ts'
@@ -41,6 +42,7 @@ try {
     }
   })
   report.printVerifications(await compareVerifications())
+  report.printIssuers(await compareIssuers())
   await withServers(logging, async (servers) => {
     const tokens = mint('RS256', 1)
     const traffic = { name: 'one token', goal: '', status: 200, tokens: () => tokens } as const
@@ -93,6 +95,20 @@ async function compareVerifications(): Promise<VerificationReport[][]> {
       reports.push(await child.ask(order))
     }
   } finally {
+    await child.stop()
+  }
+  return reports
+}
+
+/** One process for each number of issuers, so that none has the heap of another. */
+async function compareIssuers(): Promise<IssuersReport[]> {
+  const { issuer: name, audience } = issuer
+  const tokens = mint('ES256', 50)
+  const reports: IssuersReport[] = []
+  for (const count of [1, 100, 10_000]) {
+    const child = new Peer<IssuersOrder, IssuersReport>('./issuers.js')
+    const rounds = isQuick ? 20 : 100
+    reports.push(await child.ask({ issuer: name, audience, others: count - 1, tokens, rounds }))
     await child.stop()
   }
   return reports

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import type { IssuersReport } from './issuers.ts'
 import type { MemoryReport } from './memory.ts'
 import { measuredAlgorithms } from './tokens.ts'
 import type { Effort, Standing, Traffic } from './traffic.ts'
@@ -68,6 +69,16 @@ export function printVerifications(reports: readonly (readonly VerificationRepor
 
 function verificationCell(report: VerificationReport | undefined): string {
   return report === undefined ? '' : `${report.cpu.toFixed(1)} (${report.ratio.toFixed(2)})`
+}
+
+export function printIssuers(reports: readonly IssuersReport[]): void {
+  say('\n### One issuer in use among many, in process, ES256 (goal: the same for all)\n')
+  row(['issuers', 'heap for all of them', 'µs of CPU: a token never seen', 'the same token again'])
+  row(['---', '---', '---', '---'])
+  for (const { issuers, heap, first, again } of reports) {
+    const size = `${(heap / 2 ** 20).toFixed(1)} MiB`
+    row([issuers.toLocaleString('en'), size, first.toFixed(1), again.toFixed(2)])
+  }
 }
 
 export function printLogging(names: readonly string[], standings: readonly Standing[]): void {

@@ -4,11 +4,13 @@ import type { BindingOptions } from '../src/binding/binding-options.ts'
 import { UpstreamError } from '../src/issuer/bounded-fetch.ts'
 import { IssuerFaultError } from '../src/issuer/issuer-fault.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
+import type { ResolveIssuer } from '../src/issuer/resolved-issuers.ts'
+import type { IssuerOptions } from '../src/issuer/trusted-issuer.ts'
 import {
   createTrustedIssuers,
-  type IssuerOptions,
+  type IssuerChanges,
   type TrustedIssuers
-} from '../src/issuer/trusted-issuer.ts'
+} from '../src/issuer/trusted-issuers.ts'
 import {
   ScopeRefusedError,
   TokenRefusedError,
@@ -53,6 +55,8 @@ interface SharedOptions extends BindingOptions, RevocationOptions {
   readonly scopeImplies?: ScopeImplications | undefined
   /** Keeps the last good key set of each issuer over restarts. Default: nothing is kept. */
   readonly keySetStore?: KeySetStore | undefined
+  /** Finds issuers that are known at run time only, beside those of the options. Default: there are none. */
+  readonly resolveIssuer?: ResolveIssuer | undefined
 }
 
 /** Options of the plugin: one issuer by itself, or a list of them. */
@@ -61,15 +65,21 @@ export type LatchkeyOptions = SharedOptions &
 
 /** What the plugin adds to the instance it is registered in. */
 export interface Latchkey {
-  /** The identifiers of the trusted issuers. */
+  /** The identifiers of the trusted issuers that clients are told: of more than 100 only the required ones. */
   readonly issuers: readonly string[]
+  /**
+   * Trusts the issuers of another list from now on. Those that stay the same keep their keys and verified tokens; the
+   * tokens of those that are gone are refused at once.
+   * @throws {TypeError} for a wrong option: then nothing has changed
+   */
+  replaceIssuers(issuers: readonly IssuerOptions[]): IssuerChanges
   /** The scopes that the guards of all routes name, sorted. */
   scopes(): readonly string[]
   /** The types of authorization details that the guards of all routes name, sorted (RFC 9396). */
   authorizationDetailsTypes(): readonly string[]
   /** What the API says of tokens that are bound to their sender. */
   readonly senderConstraints: SenderConstraints
-  /** Whether the keys of every issuer were read and can be used. */
+  /** Whether the keys of every required issuer were read and can be used. */
   isReady(): boolean
   /**
    * The UserInfo of the caller of a guarded request (OpenID Connect Core 1.0 section 5.3).
@@ -119,7 +129,8 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     scopes: createScopeHierarchy(options.scopeImplies),
     observer: createLogObserver(app),
     store: options.keySetStore,
-    revoked
+    revoked,
+    resolve: options.resolveIssuer
   })
   const constraint = await createSenderConstraint(app, options, issuers)
   const denials = createDenials(options, constraint?.challenge)
@@ -141,16 +152,14 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   const { publicUrl } = options
   const surroundings = { issuers, denials, publicUrl, constraint, revoked }
   app.addHook('onRequest', createGuardHook(app, surroundings))
-  app.addHook('onClose', async () => {
-    await Promise.all([...issuers.values()].map((issuer) => issuer.close()))
-  })
-  await Promise.all([...issuers.values()].map(({ keySet }) => keySet.start()))
+  app.addHook('onClose', () => issuers.close())
+  await issuers.start()
 }
 
 /** Where no issuer says which claim has its roles, nobody could ever have one. */
 function refuseUnmappedRoles({ roles }: Guard, issuers: TrustedIssuers): void {
-  if (roles.length === 0) return
-  if ([...issuers.values()].some(({ mapping }) => mapping.roles.length > 0)) return
+  if (roles.length === 0 || issuers.isOpen) return
+  if (issuers.values().some(({ mapping }) => mapping.roles.length > 0)) return
   const found = JSON.stringify(roles)
   throw new TypeError(
     `config.auth.roles: found ${found}, allowed: only with the option claims.roles of an issuer`
@@ -179,7 +188,7 @@ function createGuardHook(
   app: FastifyInstance,
   { issuers, denials, publicUrl, constraint, revoked }: GuardHookOptions
 ): GuardHook {
-  const verify = createVerifier(issuers, Date.now, revoked)
+  const verify = createVerifier(issuers, { revoked })
   const surroundings = {
     clock: Date.now,
     clockToleranceOf: (issuer: string) => issuers.get(issuer)?.policy.clockTolerance ?? 0,
@@ -271,11 +280,14 @@ function createLatchkey(
   { scopes, detailsTypes, constraint, revocations }: Offered
 ): Latchkey {
   return {
-    issuers: Object.freeze([...issuers.keys()]),
+    get issuers() {
+      return issuers.advertised
+    },
+    replaceIssuers: (list) => issuers.replace(list),
     scopes: () => [...scopes].sort(),
     authorizationDetailsTypes: () => [...detailsTypes].sort(),
     senderConstraints: constraint?.published ?? noConstraints,
-    isReady: () => [...issuers.values()].every(({ keySet }) => keySet.isUsable),
+    isReady: () => issuers.isReady,
     readUserInfo: (request) => readUserInfo(request, issuers, denials),
     async revoke(target) {
       if (revocations !== undefined) return revocations.revoke(target)
@@ -320,6 +332,7 @@ const sharedOptions: Readonly<Record<keyof SharedOptions | keyof RegisterOptions
   redisUrl: true,
   revocationStore: true,
   maxTokenLifetime: true,
+  resolveIssuer: true,
   prefix: true,
   logLevel: true,
   logSerializers: true

@@ -6,7 +6,7 @@ import {
   readBindingOptions
 } from '../src/binding/binding-options.ts'
 import { ProofRefusal } from '../src/binding/proof-refusal.ts'
-import type { TrustedIssuers } from '../src/issuer/trusted-issuer.ts'
+import type { TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
 import {
   createMemoryReplayStore,
   type ReplayStore,
@@ -139,7 +139,7 @@ export function refuseUnprovable(
 
 function bindingsOf(issuers: TrustedIssuers): ReadonlyMap<string, BindingPolicy> {
   const off: BindingPolicy = { dpop: 'off', mtls: 'off' }
-  return new Map([...issuers].map(([issuer, { policy }]) => [issuer, policy.bindings ?? off]))
+  return new Map(issuers.values().map(({ policy }) => [policy.issuer, policy.bindings ?? off]))
 }
 
 async function openStore(

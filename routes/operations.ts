@@ -48,7 +48,7 @@ const livez = {
 const readyz = {
   operationId: 'getReadyz',
   summary:
-    'Whether the service can do its work: keys of every issuer were read, the database answers',
+    'Whether the service can do its work: keys of every required issuer were read, the database answers',
   tags: ['operations'],
   response: { 200: Status }
 }

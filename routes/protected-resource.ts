@@ -8,7 +8,8 @@ export interface ProtectedResourceOptions {
   readonly resource: () => string
   /** Where the metadata is served; an OpenAPI document names the first place only. */
   readonly paths: readonly string[]
-  readonly issuers: readonly string[]
+  /** The issuers that clients are told, which may change. */
+  readonly issuers: () => readonly string[]
   /** The scopes that the routes ask for. */
   readonly scopes: () => readonly string[]
   /** The types of authorization details that the routes ask for (RFC 9396). Default: none. */
@@ -39,7 +40,7 @@ export default async function protectedResource(
 ): Promise<void> {
   const metadata = () => ({
     resource: resource(),
-    ...withValues('authorization_servers', issuers),
+    ...withValues('authorization_servers', issuers()),
     ...withValues('scopes_supported', scopes()),
     bearer_methods_supported: ['header'],
     ...withValues('authorization_details_types_supported', authorizationDetailsTypes()),

@@ -43,7 +43,7 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
       resource: publicUrl,
       // at the root too, where clients look first, and where a proxy that cuts the path off leads
       paths: [...new Set([metadataRoot, metadataPath(publicUrl())])],
-      issuers: app.latchkey.issuers,
+      issuers: () => app.latchkey.issuers,
       scopes: () => app.latchkey.scopes(),
       authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),
       senderConstraints: app.latchkey.senderConstraints,

@@ -20,7 +20,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   await app.register(protectedResource, {
     resource: typeof publicUrl === 'string' ? () => publicUrl : publicUrl,
     paths: [typeof publicUrl === 'string' ? metadataPath(publicUrl) : metadataRoot],
-    issuers: app.latchkey.issuers,
+    issuers: () => app.latchkey.issuers,
     scopes: () => app.latchkey.scopes(),
     authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),
     senderConstraints: app.latchkey.senderConstraints
@@ -46,7 +46,9 @@ export type { KeySetSnapshot, KeySetStore } from './issuer/key-set.ts'
 export type { IntrospectionOptions } from './issuer/opaque-token-options.ts'
 export type { PresetName } from './issuer/presets.ts'
 export type { ProfileName } from './issuer/profile.ts'
+export type { ResolveIssuer } from './issuer/resolved-issuers.ts'
 export type { IssuerOptions } from './issuer/trusted-issuer.ts'
+export type { IssuerChanges } from './issuer/trusted-issuers.ts'
 export type { UserInfoClaims } from './issuer/userinfo.ts'
 export type { Mark, MarkKind } from './revocation/mark.ts'
 export type { RevocationStore, StoredMark } from './revocation/revocation-store.ts'

@@ -1,4 +1,5 @@
 import { readFileSync, realpathSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { pathToFileURL } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
@@ -10,11 +11,12 @@ import type { Config } from './config/schema.ts'
 import type { DevelopmentIssuer } from './development/issuer.ts'
 import { welcome } from './development/welcome.ts'
 import type { Addresses } from './development/welcome.ts'
+import { reloadOnHangup } from './reload.ts'
 
 /** Runs the service until a signal ends it. A start that fails writes one line and exits with 1. */
 export async function main(): Promise<void> {
   try {
-    await serve(loadConfig(process.env, (path) => readFileSync(path, 'utf8')))
+    await serve(readConfig())
   } catch (error) {
     const [line] = (error as Error).message.split('\n')
     process.stderr.write(`latchkey: ${line}\n`)
@@ -22,8 +24,12 @@ export async function main(): Promise<void> {
   }
 }
 
+function readConfig(): Config {
+  return loadConfig(process.env, (path) => readFileSync(path, 'utf8'))
+}
+
 async function serve(config: Config): Promise<void> {
-  if (config.issuers.length > 0) return run(config)
+  if (config.issuers.length > 0) return run(config, config)
   const issuer = await startIssuer(config)
   const { issuer: identifier } = issuer
   const trusted = {
@@ -31,14 +37,15 @@ async function serve(config: Config): Promise<void> {
     audience: developmentAudience(config),
     dpop: 'optional' as const
   }
-  return run({ ...config, issuers: [trusted] }, issuer)
+  return run({ ...config, issuers: [trusted] }, config, issuer)
 }
 
-async function run(config: Config, issuer?: DevelopmentIssuer): Promise<void> {
+async function run(config: Config, given: Config, issuer?: DevelopmentIssuer): Promise<void> {
   const app = await buildApp(config)
   await app.ready()
   await listen(app, config)
   stopOnSignals(app, issuer)
+  if (!hasTerminal) reloadOnHangup(app, given, readConfig)
   if (issuer !== undefined) process.stdout.write(welcome(addressesOf(app, config, issuer)))
 }
 
@@ -97,11 +104,15 @@ function listenFault(error: NodeJS.ErrnoException, host: string, port: number): 
   }
 }
 
+/** Then SIGHUP says that it was closed, and not that settings are to be read again. */
+const hasTerminal = isatty(0) || isatty(1)
+
 /** Milliseconds that running requests get to finish; the process is gone within 10 s. */
 const graceMs = 8000
 
 function stopOnSignals(app: FastifyInstance, issuer: DevelopmentIssuer | undefined): void {
-  closeWithGrace({ delay: 9500, logger: false }, async ({ signal, err }) => {
+  const skip = hasTerminal ? [] : (['SIGHUP'] as const)
+  closeWithGrace({ delay: 9500, logger: false, skip: [...skip] }, async ({ signal, err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'stopping after an error nobody caught')
     else app.log.info({ signal }, 'stopping')
     setTimeout(() => app.server.closeAllConnections(), graceMs).unref()

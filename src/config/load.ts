@@ -66,11 +66,11 @@ function defaults(): Record<string, unknown> {
 
 function faultAt(
   pointer: string,
-  settings: unknown,
+  settings: Record<string, unknown>,
   variables: GivenSettings['variables']
 ): ConfigError {
   const { schema, parent } = schemaAt(pointer)
-  const setting = nameOf(pointer, variables)
+  const setting = nameOf(pointer, variables) + whose(pointer, settings)
   if (schema === undefined)
     return unknownSetting(pointer.split('/').at(-1) ?? '', Object.keys(parent), setting)
   return new ConfigError(
@@ -124,6 +124,14 @@ function nameOf(pointer: string, variables: GivenSettings['variables']): string 
   return `LATCHKEY_CONFIG ${member}`.trimEnd()
 }
 
+/** Among several issuers, the name of the one that a setting belongs to: who can count to issuers[4711]? */
+function whose(pointer: string, { issuers }: Record<string, unknown>): string {
+  const [, index] = /^\/issuers\/(\d+)\/./.exec(pointer) ?? []
+  if (index === undefined || !Array.isArray(issuers) || issuers.length < 2) return ''
+  const issuer: unknown = issuers[Number(index)]?.issuer
+  return typeof issuer === 'string' ? ` of ${describeFound('', issuer)}` : ''
+}
+
 /** What was found, in one line, without credentials: of a database URL only the scheme is shown. */
 function describeFound(pointer: string, value: unknown): string {
   if (value === undefined) return 'nothing'
@@ -154,14 +162,16 @@ function refuseTwoSourcesOfIssuers(file: Record<string, unknown>, given: GivenSe
 }
 
 function refuseRepeatedIssuers({ issuers }: Config): void {
-  const names = issuers.map(({ issuer }) => issuer)
-  const repeated = names.find((name, index) => names.indexOf(name) !== index)
-  if (repeated !== undefined)
-    throw new ConfigError(
-      'LATCHKEY_CONFIG issuers',
-      `${JSON.stringify(repeated)} twice`,
-      'each issuer once'
-    )
+  const names = new Set<string>()
+  for (const { issuer } of issuers) {
+    if (names.has(issuer))
+      throw new ConfigError(
+        'LATCHKEY_CONFIG issuers',
+        `${JSON.stringify(issuer)} twice`,
+        'each issuer once'
+      )
+    names.add(issuer)
+  }
 }
 
 function refuseDevelopmentIssuer({ issuers }: Config, mode: string | undefined): void {

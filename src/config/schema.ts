@@ -135,6 +135,12 @@ const IssuerSettings = Type.Object(
     decryption: Type.Optional(DecryptionSettings),
     profile: Type.Optional(oneOf([...profileNames])),
     encryptedTokens: Type.Optional(oneOf(['off', 'optional', 'required'])),
+    tenants: Type.Optional(
+      Type.Union([Type.Literal('any'), Type.Array(Type.String(), { minItems: 1 })], {
+        description: 'a list of tenant ids, or "any"'
+      })
+    ),
+    required: Type.Optional(Type.Boolean({ description: 'true or false' })),
     claims: Type.Optional(
       Type.Object(
         { roles: claims, scopes: claims, client: claims, tokenId: claims },

@@ -65,16 +65,22 @@ export function createBoundedFetch(
   options: BoundedFetchOptions = {}
 ): ClosableFetch {
   const { timeout = 4500, lookup = resolve, ca } = options
-  const home = new URL(issuer)
-  const ownHost = createAgent(lookup, ca)
-  const publicOnly = createAgent(refuseLocal(lookup), ca)
+  // made when first used: of a long list of issuers most are never asked
+  let home: URL | undefined
+  let ownHost: Agent | undefined
+  let publicOnly: Agent | undefined
+  let closed = false
 
   const fetch: BoundedFetch = async (url, { method = 'GET', headers, body, maxBytes }) => {
+    home ??= new URL(issuer)
     if (!isAllowedUrl(url, home)) throw new UpstreamError('forbidden_url', url)
     const { host, hostname, origin, pathname, search } = new URL(url)
-    const agent = host === home.host || isLoopbackHost(home.hostname) ? ownHost : publicOnly
-    if (agent === publicOnly && isLocalAddress(hostname))
-      throw new UpstreamError('forbidden_url', url)
+    const isHome = host === home.host || isLoopbackHost(home.hostname)
+    if (!isHome && isLocalAddress(hostname)) throw new UpstreamError('forbidden_url', url)
+    if (closed) throw new UpstreamError('unreachable', url)
+    const agent = isHome
+      ? (ownHost ??= createAgent(lookup, ca))
+      : (publicOnly ??= createAgent(refuseLocal(lookup), ca))
     const signal = AbortSignal.timeout(timeout)
     try {
       const path = pathname + search
@@ -93,7 +99,8 @@ export function createBoundedFetch(
     }
   }
   const close = async (): Promise<void> => {
-    await Promise.all([ownHost.destroy(), publicOnly.destroy()])
+    closed = true
+    await Promise.all([ownHost?.destroy(), publicOnly?.destroy()])
   }
   return Object.assign(fetch, { close })
 }

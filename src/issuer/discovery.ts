@@ -1,5 +1,6 @@
 import { type BoundedFetch, type BoundedResponse, isAllowedUrl } from './bounded-fetch.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
+import { documentHome } from './issuer-template.ts'
 
 /** What is used of an issuer's metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2). */
 export interface IssuerMetadata {
@@ -88,11 +89,11 @@ function readDocument(url: string, fetch: BoundedFetch): Promise<BoundedResponse
 
 /** One final slash is removed before the suffix is added (Discovery section 4.1). */
 function openidConfigurationUrl(issuer: string): string {
-  return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+  return `${documentHome(issuer).replace(/\/$/, '')}/.well-known/openid-configuration`
 }
 
 /** RFC 8414 section 3.1 puts the suffix between host and path. */
 function authorizationServerUrl(issuer: string): string {
-  const { origin, pathname } = new URL(issuer)
+  const { origin, pathname } = new URL(documentHome(issuer))
   return `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`
 }

@@ -2,6 +2,7 @@ import type { Observer } from '../observe/observer.ts'
 import type { Algorithm } from '../token/algorithms.ts'
 import { type IssuerMetadata, parseMetadata } from './discovery.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
+import { maySignFor } from './issuer-template.ts'
 import { checkKeys, type KeySource } from './key-source.ts'
 import { createKeyStore, type KeyFinder } from './key-store.ts'
 import { createPlainSignatureCheck } from './plain-signature.ts'
@@ -35,6 +36,11 @@ export interface KeySetOptions {
   readonly prepare: SignatureCheckFactory
   readonly observer: Observer
   readonly store?: KeySetStore | undefined
+  /**
+   * Whether an issuer that gives no keys is asked again and again by itself, and not only when a token needs it. Default
+   * true; false keeps a long list of issuers from costing anything while nobody uses them.
+   */
+  readonly insists?: boolean | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
 }
@@ -61,12 +67,15 @@ export class KeySet {
   #metadata: IssuerMetadata | undefined
   /** Milliseconds since the epoch; 0 before the first good set. */
   #fetchedAt = 0
+  #restoring: Promise<void> | undefined
+  #isRestored = false
   #download: Promise<void> | undefined
   #failures = 0
   #askedForUnknownKeyAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   #nextAttemptAt = 0
   #closed = false
+  #retired = false
 
   constructor(options: KeySetOptions) {
     this.#options = options
@@ -99,10 +108,31 @@ export class KeySet {
     return Math.max(1, Math.ceil((this.#nextAttemptAt - this.#clock()) / 1000))
   }
 
+  /** Whether the issuer is no longer trusted as it was: see {@link KeySet.retire}. */
+  get isRetired(): boolean {
+    return this.#retired
+  }
+
   /** Takes up the kept set, if there is one, and starts the first download without waiting for it. */
   async start(): Promise<void> {
-    await this.#restore()
-    void this.#refresh()
+    await this.restore()
+    void this.refresh()
+  }
+
+  /** Takes up the kept set, if there is one; once. */
+  restore(): Promise<void> {
+    this.#restoring ??= this.#restore().finally(() => {
+      this.#isRestored = true
+    })
+    return this.#restoring
+  }
+
+  /** Begins with the keys of the set that the same issuer had until its options changed. */
+  succeed(predecessor: KeySet): void {
+    this.#isRestored = predecessor.#isRestored
+    if (predecessor.#metadata === undefined) return
+    const jwks = [...predecessor.#keys.keys()].map((text): unknown => JSON.parse(text))
+    this.#use(jwks, predecessor.#metadata, predecessor.#fetchedAt)
   }
 
   /** Stops downloading. */
@@ -111,29 +141,45 @@ export class KeySet {
     clearTimeout(this.#timer)
   }
 
-  /** The key that fits algorithm and key id, if it is known and still counts. */
-  find(algorithm: Algorithm, keyId: string | undefined): SigningKey | undefined {
+  /** Stops downloading, and ends every token that was verified with these keys. */
+  retire(): void {
+    this.close()
+    this.#retired = true
+    for (const key of this.#keys.values()) key.validUntil = 0
+  }
+
+  /** The key that fits algorithm and key id, if it is known, still counts, and may sign for the issuer. */
+  find(
+    algorithm: Algorithm,
+    keyId: string | undefined,
+    issuer = this.#options.issuer
+  ): SigningKey | undefined {
     const key = this.#find(algorithm, keyId)
-    return key !== undefined && this.#clock() < key.validUntil ? key : undefined
+    if (key === undefined || !maySignFor(issuer, key.issuer)) return undefined
+    return this.#clock() < key.validUntil ? key : undefined
   }
 
   /**
    * What to wait for before an unknown key is final: the download that runs, or a new one if the cool-down allows it.
-   * Counted whether it succeeds or fails, so that random key ids can not make us fetch without end (META-6).
+   * Counted whether it succeeds or fails, so that random key ids can not make us fetch without end (META-6). Where no
+   * key is known at all, the pace is that of the attempts; and before the very first, what was kept is taken up.
    */
   refreshForUnknownKey(): Promise<void> | undefined {
     if (this.#download !== undefined) return this.#download
+    if (this.#closed) return undefined
+    if (!this.#isRestored) return this.start()
     const now = this.#clock()
-    if (this.#closed || now - this.#askedForUnknownKeyAt < cooldown) return undefined
+    if (!this.isUsable) return now < this.#nextAttemptAt ? undefined : this.refresh()
+    if (now - this.#askedForUnknownKeyAt < cooldown) return undefined
     this.#askedForUnknownKeyAt = now
-    return this.#refresh()
+    return this.refresh()
   }
 
   async #restore(): Promise<void> {
     const { issuer, store, observer } = this.#options
     try {
       const snapshot = await store?.load(issuer)
-      if (snapshot === undefined) return
+      if (snapshot === undefined || this.#closed) return
       const metadata = parseMetadata(snapshot.metadata as Record<string, unknown>, issuer)
       this.#use(checkKeys(snapshot.jwks), metadata, Math.min(snapshot.fetchedAt, this.#clock()))
     } catch (cause) {
@@ -141,8 +187,8 @@ export class KeySet {
     }
   }
 
-  /** Never rejects: a failure is counted, reported and tried again. */
-  #refresh(): Promise<void> {
+  /** Downloads the set, or waits for the download that runs. Never rejects: a failure is counted and reported. */
+  refresh(): Promise<void> {
     this.#download ??= this.#downloadOnce().finally(() => {
       this.#download = undefined
     })
@@ -155,6 +201,7 @@ export class KeySet {
     const now = this.#clock()
     try {
       const { jwks, metadata, maxAge } = await source(now)
+      if (this.#closed) return
       this.#use(jwks, metadata, now)
       this.#failures = 0
       this.#schedule(freshness(maxAge))
@@ -199,10 +246,11 @@ export class KeySet {
 
   #prepare(jwk: unknown): SigningKey {
     const key = importJwk(jwk)
-    const { keyId, algorithms, keyObject } = key
+    const { keyId, issuer, algorithms, keyObject } = key
     const spki = keyObject.export({ type: 'spki', format: 'der' }).toString('base64')
     return {
       keyId,
+      issuer,
       algorithms,
       spki,
       verify: this.#options.prepare(key),
@@ -214,7 +262,8 @@ export class KeySet {
   #schedule(delay: number): void {
     if (this.#closed) return
     this.#nextAttemptAt = this.#clock() + delay
-    this.#timer = setTimeout(() => void this.#refresh(), delay)
+    if (this.#options.insists === false && !this.isUsable) return
+    this.#timer = setTimeout(() => void this.refresh(), delay)
     this.#timer.unref()
   }
 

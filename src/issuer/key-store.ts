@@ -17,17 +17,18 @@ const withoutKeyId = ''
  * so that nothing of a withdrawn key survives in its caches.
  */
 export function createKeyStore(issuer: string, keys: readonly SigningKey[]): KeyFinder {
-  // a key is listed by each algorithm it may verify, of which RSA has six, with and without its id
+  const listings = unambiguous(keys)
   const { cache, generateCacheKey } = buildGetJwks({
     issuersWhitelist: [issuer],
-    max: maxKeys * 12,
+    // exactly what is put in, since it takes the memory for all of it at once
+    max: listings.length,
     ttl: Number.MAX_SAFE_INTEGER
   })
   const entryOf = (algorithm: string, keyId: string): string =>
     generateCacheKey(algorithm, keyId, issuer)
 
   const keyIds = new Set<string>()
-  for (const { algorithm, keyId, key } of unambiguous(keys)) {
+  for (const { algorithm, keyId, key } of listings) {
     keyIds.add(keyId)
     cache.set(entryOf(algorithm, keyId), { domain: issuer, alg: algorithm, kid: keyId, key })
   }

@@ -12,6 +12,8 @@ export type SignatureCheckFactory = (key: PublicKey) => SignatureCheck
 /** A public key of an issuer, checked and imported. */
 export interface PublicKey {
   readonly keyId: string | undefined
+  /** Whose tokens the JWK says it signs, as Entra's do; undefined for all that the set is for. */
+  readonly issuer?: string | undefined
   /** The algorithms this key may verify: those of its type, or the one that the JWK names. */
   readonly algorithms: readonly Algorithm[]
   readonly keyObject: KeyObject
@@ -20,6 +22,8 @@ export interface PublicKey {
 /** A public key that is ready to verify. */
 export interface SigningKey extends VerifyingKey {
   readonly keyId: string | undefined
+  /** As that of {@link PublicKey}. */
+  readonly issuer?: string | undefined
   readonly algorithms: readonly Algorithm[]
   /** The key itself as SPKI, in base64: what makes two entries of a key set one and the same key. */
   readonly spki: string
@@ -68,7 +72,10 @@ export function importJwk(jwk: unknown): PublicKey {
   const keyId = members['kid']
   if (keyId !== undefined && !isKeyId(keyId)) throw new UnusableKeyError('its kid is malformed')
   checkCoordinates(members)
-  return { keyId, algorithms, keyObject: importPublicKey(members) }
+  const issuer = members['issuer']
+  if (issuer !== undefined && typeof issuer !== 'string')
+    throw new UnusableKeyError('its issuer is malformed')
+  return { keyId, issuer, algorithms, keyObject: importPublicKey(members) }
 }
 
 function checkUse(jwk: Readonly<Record<string, unknown>>): void {

@@ -21,9 +21,9 @@ import {
   type IntrospectionOptions,
   type OpaqueTokenSettings,
   readOpaqueTokenOptions,
-  refuseSecondIssuerOfOpaqueTokens,
   type TokenKind
 } from './opaque-token-options.ts'
+import { onFirstCall } from './on-first-call.ts'
 import { check } from './option-check.ts'
 import { type PresetName, withPreset } from './presets.ts'
 import { bindingsOf, type ProfileName, withProfile } from './profile.ts'
@@ -36,12 +36,23 @@ import {
   type IssuerRevocationOptions
 } from '../revocation/issuer-revocation.ts'
 import type { RevokedTokens } from '../token/revoked-tokens.ts'
+import { checkTenants } from './tenants.ts'
 import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
 export interface IssuerOptions extends IssuerRevocationOptions {
-  /** The issuer's identifier, compared with `iss` byte by byte. An https URL; http on loopback only. */
+  /**
+   * The issuer's identifier, compared with `iss` byte by byte. An https URL; http on loopback only. With `{tenantid}` as
+   * a segment of its path it stands for the tenants of one provider, as in Entra's metadata.
+   */
   readonly issuer: string
+  /** Whose tokens are accepted, where `issuer` has `{tenantid}`: ids of tenants, or every tenant of the provider. */
+  readonly tenants?: readonly string[] | 'any' | undefined
+  /**
+   * Whether its keys are read at the start, and the API is not ready without them; else they are read when the first
+   * token needs them. Default true, in lists of more than 100 issuers false.
+   */
+  readonly required?: boolean | undefined
   /** The audience, or audiences, that this API answers to. */
   readonly audience: string | readonly string[]
   /** Fills in what is known of a provider; what is said beside it wins. Default: nothing is filled in. */
@@ -112,6 +123,8 @@ export interface TrustDependencies {
 /** An issuer whose tokens are accepted: what they must look like, how they are read, its keys, and its UserInfo. */
 export interface TrustedIssuer extends JudgingIssuer {
   readonly keySet: KeySet
+  /** Whether the API is not ready without its keys. */
+  readonly required: boolean
   /** undefined if UserInfo is off for this issuer. */
   readonly readUserInfo: UserInfoReader | undefined
   /** Whether its JWTs are verified here, and not by asking. */
@@ -126,33 +139,23 @@ export interface TrustedIssuer extends JudgingIssuer {
   close(): Promise<void>
 }
 
-/** The trusted issuers by their exact identifier. */
-export type TrustedIssuers = ReadonlyMap<string, TrustedIssuer>
-
 /**
- * Builds the fixed map of issuers; nothing is fetched.
+ * Builds what is trusted of one issuer; nothing is fetched.
  * @throws {TypeError} that names the option, what was found and what is allowed
  */
-export function createTrustedIssuers(
-  issuers: readonly IssuerOptions[],
+export function createTrustedIssuer(
+  given: IssuerOptions,
   dependencies: TrustDependencies
-): TrustedIssuers {
-  const isList = Array.isArray(issuers) && issuers.length > 0
-  check(isList, 'issuers', issuers, 'a list of one or more issuers')
-  const trusted = new Map<string, TrustedIssuer>()
-  for (const given of issuers) {
-    checkNames(given)
-    const options = withProfile(withPreset(given))
-    const policy = createPolicy(options)
-    if (trusted.has(policy.issuer)) throw new TypeError(`issuers: ${policy.issuer} is listed twice`)
-    const read = {
-      opaque: readOpaqueTokenOptions(options, dependencies),
-      encryption: readTokenEncryption(options, dependencies)
-    }
-    trusted.set(policy.issuer, createTrustedIssuer(policy, options, read, dependencies))
+): TrustedIssuer {
+  checkNames(given)
+  const options = withProfile(withPreset(given))
+  const policy = createPolicy(options)
+  checkTenants(options)
+  const read = {
+    opaque: readOpaqueTokenOptions(options, dependencies),
+    encryption: readTokenEncryption(options, dependencies)
   }
-  refuseSecondIssuerOfOpaqueTokens(issuers)
-  return trusted
+  return assemble(policy, options, read, dependencies)
 }
 
 /** Options that were checked, their files read. */
@@ -161,13 +164,13 @@ interface ReadOptions {
   readonly encryption: TokenEncryption | undefined
 }
 
-function createTrustedIssuer(
+function assemble(
   policy: TokenPolicy,
   options: IssuerOptions,
   { opaque, encryption }: ReadOptions,
   dependencies: TrustDependencies
 ): TrustedIssuer {
-  const { userinfo = 'forward', tokens, claims } = options
+  const { userinfo = 'forward', tokens, claims, required = true } = options
   const {
     prepare,
     scopes,
@@ -184,7 +187,7 @@ function createTrustedIssuer(
   const fetchUserInfo = createBoundedFetch(issuer, fetchOptions)
   const fetchIntrospection = createBoundedFetch(issuer, fetchOptions)
   const source = createKeySource(issuer, fetchKeys, observer)
-  const keySet = new KeySet({ issuer, source, prepare, observer, store, clock })
+  const keySet = new KeySet({ issuer, source, prepare, observer, store, insists: required, clock })
   const revocation = createIssuerRevocation(options, dependencies)
   const close = async (): Promise<void> => {
     keySet.close()
@@ -196,10 +199,11 @@ function createTrustedIssuer(
     policy,
     mapping,
     keySet,
+    required,
     readUserInfo:
       userinfo === 'off'
         ? undefined
-        : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock }),
+        : onFirstCall(() => createUserInfoReader({ keySet, fetch: fetchUserInfo, clock })),
     verifiesJwts: tokens?.some((kind) => kind !== 'opaque') ?? true,
     idTokens: readIdTokenOptions(options, mapping),
     opaqueTokens: opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context),
@@ -219,6 +223,8 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   algorithms: true,
   typ: true,
   clockTolerance: true,
+  tenants: true,
+  required: true,
   userinfo: true,
   claims: true,
   tokens: true,
@@ -242,9 +248,12 @@ function checkNames(options: unknown): void {
   throw new TypeError(`${unknown}: found an unknown option, allowed: ${optionNames.join(', ')}`)
 }
 
+/** Shared by the issuers that say nothing, of which there may be thousands. */
+const everyAlgorithm: ReadonlySet<Algorithm> = new Set(supportedAlgorithms)
+
 function createPolicy(options: IssuerOptions): TokenPolicy {
   const { issuer, audience, algorithms = supportedAlgorithms, typ = ['at+jwt', 'JWT'] } = options
-  const { clockTolerance = 5, userinfo } = options
+  const { clockTolerance = 5, userinfo, required = true } = options
   checkIssuer(issuer)
   const audiences = typeof audience === 'string' ? [audience] : audience
   checkTexts('audience', audiences)
@@ -256,13 +265,14 @@ function createPolicy(options: IssuerOptions): TokenPolicy {
     userinfo,
     'forward or off'
   )
+  check(typeof required === 'boolean', 'required', required, 'true or false')
   const isTolerance =
     Number.isFinite(clockTolerance) && clockTolerance >= 0 && clockTolerance <= 300
   check(isTolerance, 'clockTolerance', clockTolerance, '0 to 300 seconds')
   return {
     issuer,
     audiences: new Set(audiences),
-    algorithms: new Set(algorithms),
+    algorithms: algorithms === supportedAlgorithms ? everyAlgorithm : new Set(algorithms),
     types: new Set(typ.map(typeOfOption)),
     ...readTokenMarks(options),
     clockTolerance,

@@ -1,4 +1,5 @@
-import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
+import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import { isMarkValue, type Mark } from './mark.ts'
 import {
   checkStatement,

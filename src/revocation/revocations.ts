@@ -1,4 +1,4 @@
-import type { TrustedIssuers } from '../issuer/trusted-issuer.ts'
+import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import { readLogoutToken } from './logout-token.ts'
 import type { Mark } from './mark.ts'
 import type { RevocationList } from './revocation-list.ts'

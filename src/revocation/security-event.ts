@@ -1,4 +1,5 @@
-import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
+import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import { isTime } from '../token/policy.ts'
 import type { EventStream } from './event-stream.ts'
 import { marksOfSession } from './logout-token.ts'

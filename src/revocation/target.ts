@@ -1,5 +1,5 @@
 import { ProblemError } from '../http/problem.ts'
-import type { TrustedIssuers } from '../issuer/trusted-issuer.ts'
+import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import { everyIssuer, isMarkValue, type Mark, maxValueLength } from './mark.ts'
 
 /** Which access tokens are revoked; all but `issuedBefore` means those issued up to now. */
@@ -26,7 +26,8 @@ const kinds = {
  */
 export function markOf(target: RevocationTarget, issuers: TrustedIssuers, now: number): Mark {
   const { issuer = everyIssuer } = target
-  if (issuer !== everyIssuer && !issuers.has(issuer)) throw wrong('issuer', 'is not trusted here')
+  if (issuer !== everyIssuer && issuers.get(issuer) === undefined)
+    throw wrong('issuer', 'is not trusted here')
   if ('issuedBefore' in target) return markOfAll(issuer, target.issuedBefore, now)
   for (const [name, kind] of Object.entries(kinds)) {
     const value: unknown = (target as Readonly<Record<string, unknown>>)[name]

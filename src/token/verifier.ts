@@ -1,8 +1,10 @@
 import type { KeyFinder } from '../issuer/key-store.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
-import type { TrustedIssuer, TrustedIssuers } from '../issuer/trusted-issuer.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
+import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import { createEncryptedTokens, hasFiveParts, type TokenMemory } from './encrypted-tokens.ts'
 import { judgeToken, mappingOf } from './id-token.ts'
+import { judgeResolved } from './judge-resolved.ts'
 import { accepted } from './policy.ts'
 import { createPrincipal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
@@ -30,25 +32,33 @@ interface KnownHeader {
 
 const maxKnownHeaders = 1000
 
+export interface VerifierOptions {
+  /** Milliseconds since the epoch. Default `Date.now`. */
+  readonly clock?: (() => number) | undefined
+  /** Asked about each token whose signature is right. Default: none is revoked. */
+  readonly revoked?: RevokedTokens | undefined
+  /** For what comes out of encrypted tokens: where it is remembered, and nobody is asked about it. */
+  readonly inside?: TokenMemory | undefined
+}
+
 /**
  * Makes the verifier of an API: known tokens first; then form, issuer, claims, and only then cryptography (RFC 9068
  * section 4). The issuer is chosen by exact `iss` before anything is fetched, and only its own keys can verify. Which
  * tokens the issuer is asked about is fixed beforehand: one that fails here is never tried there (RFC 9701 section 9).
- * @param clock milliseconds since the epoch
- * @param revoked asked about each token whose signature is right; default: none is revoked
- * @param inside for what comes out of encrypted tokens: where it is remembered, and nobody is asked about it
  */
 export function createVerifier(
   issuers: TrustedIssuers,
-  clock: () => number = Date.now,
-  revoked?: RevokedTokens,
-  inside?: TokenMemory
+  { clock = Date.now, revoked, inside }: VerifierOptions = {}
 ): Verifier {
   const verified = inside ?? new VerifiedTokens()
   if (inside === undefined) revoked?.onRevoked((isRevoked) => verified.forget(isRevoked))
   const known = new Map<string, KnownHeader>()
-  const { opaqueTokens, encryptedTokens } =
-    inside === undefined ? createOtherVerifiers(issuers, clock, revoked, verified) : noVerifiers
+  const encryptedTokens =
+    inside === undefined
+      ? createEncryptedTokens(issuers, verified, (memory) =>
+          createVerifier(issuers, { clock, revoked, inside: memory })
+        )
+      : undefined
 
   const accept = (
     token: string,
@@ -80,13 +90,13 @@ export function createVerifier(
     token: string,
     headerSegment: string,
     claims: UnverifiedClaims,
-    now: number
-  ) => {
-    const issuer = issuers.get(claims['iss'] as string)
+    now: number,
+    issuer = issuers.get(claims['iss'] as string)
+  ): Verdict | Promise<Verdict> => {
     if (issuer?.verifiesJwts === false) return judgeElsewhere(token, claims, issuer)
     const header = decodeHeader(headerSegment)
     if (header instanceof Refusal) return header
-    if (issuer === undefined) return refusals.untrusted_issuer
+    if (issuer === undefined) return judgeUnknown(token, headerSegment, claims)
     if (issuer.encryption?.isRequired === true && inside === undefined)
       return refusals.not_encrypted
     const refusal = judgeToken(header, claims, issuer, now / 1000)
@@ -98,15 +108,29 @@ export function createVerifier(
       known.set(headerSegment, found)
       return accept(token, claims, found)
     }
-    const key = issuer.keySet.find(header.algorithm, header.keyId)
-    return key === undefined ? awaitKey(header, issuer, withKey) : withKey(key)
+    const key = issuer.keySet.find(header.algorithm, header.keyId, issuer.policy.issuer)
+    if (key !== undefined) return withKey(key)
+    const judgeAgain = () => judgeNew(token, headerSegment, claims, clock())
+    return awaitKey(header, issuer, withKey, judgeAgain)
+  }
+
+  /** Of an issuer that nobody has named yet: one that is known at run time only, or none at all. */
+  const judgeUnknown = (token: string, headerSegment: string, claims: UnverifiedClaims) => {
+    const iss = claims['iss'] as string
+    const resolution = issuers.resolve(iss)
+    if (resolution === undefined) return refusals.untrusted_issuer
+    if (resolution instanceof IssuerUnavailable) return resolution
+    return judgeResolved(iss, resolution, (issuer) =>
+      judgeNew(token, headerSegment, claims, clock(), issuer)
+    )
   }
 
   /** What is no JWT says nothing of its issuer: it can only be that of the one issuer with opaque tokens. */
   const judgeOpaque = (token: string, refusal: Refusal) => {
     if (refusal !== refusals.malformed || hasThreeParts(token)) return refusal
-    if (encryptedTokens !== undefined && hasFiveParts(token)) return encryptedTokens(token)
-    return opaqueTokens === undefined ? refusal : opaqueTokens(token)
+    if (encryptedTokens !== undefined && issuers.encryptionKeys.length > 0 && hasFiveParts(token))
+      return encryptedTokens(token)
+    return issuers.opaqueTokens === undefined ? refusal : issuers.opaqueTokens(token)
   }
 
   return (token) => {
@@ -129,27 +153,6 @@ export function createVerifier(
   }
 }
 
-/** Verifiers of what is no signed JWT. */
-interface OtherVerifiers {
-  readonly opaqueTokens?: Verifier | undefined
-  readonly encryptedTokens?: Verifier | undefined
-}
-
-const noVerifiers: OtherVerifiers = Object.freeze({})
-
-function createOtherVerifiers(
-  issuers: TrustedIssuers,
-  clock: () => number,
-  revoked: RevokedTokens | undefined,
-  verified: TokenMemory
-): OtherVerifiers {
-  const [opaqueTokens] = [...issuers.values()].flatMap(({ opaqueTokens }) => opaqueTokens ?? [])
-  const encryptedTokens = createEncryptedTokens(issuers, verified, (memory) =>
-    createVerifier(issuers, clock, revoked, memory)
-  )
-  return { opaqueTokens, encryptedTokens }
-}
-
 /** A JWT whose issuer wants to be asked about it; what it says itself only chooses the issuer. */
 function judgeElsewhere(
   token: string,
@@ -167,27 +170,30 @@ const longestWait = 9000
 function awaitKey(
   header: UnverifiedHeader,
   issuer: TrustedIssuer,
-  withKey: (key: SigningKey) => Verdict
+  withKey: (key: SigningKey) => Verdict,
+  judgeAgain: () => Verdict | Promise<Verdict>
 ): Verdict | Promise<Verdict> {
   const refresh = issuer.keySet.refreshForUnknownKey()
   if (refresh === undefined) return withoutKey(issuer)
   return Promise.race([keyAfterRefresh(header, issuer, refresh), deadline()]).then((key) => {
     if (key === 'late') return unavailable(issuer)
-    return key === undefined ? withoutKey(issuer) : withKey(key)
+    if (key !== undefined) return withKey(key)
+    // other options of the issuer came while we waited
+    return issuer.keySet.isRetired ? judgeAgain() : withoutKey(issuer)
   })
 }
 
 /** Waits for the downloads that an unknown key may cause: one that runs already, then one of its own. */
 async function keyAfterRefresh(
   { algorithm, keyId }: UnverifiedHeader,
-  { keySet }: TrustedIssuer,
+  { keySet, policy }: TrustedIssuer,
   refresh: Promise<void>
 ): Promise<SigningKey | undefined> {
   await refresh
-  const key = keySet.find(algorithm, keyId)
+  const key = keySet.find(algorithm, keyId, policy.issuer)
   if (key !== undefined) return key
   await keySet.refreshForUnknownKey()
-  return keySet.find(algorithm, keyId)
+  return keySet.find(algorithm, keyId, policy.issuer)
 }
 
 function deadline(): Promise<'late'> {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { loadConfig } from '../../src/config/load.ts'
 import { presetNames } from '../../src/issuer/presets.ts'
-import { createTrustedIssuers } from '../../src/issuer/trusted-issuer.ts'
+import { createTrustedIssuers } from '../../src/issuer/trusted-issuers.ts'
 import { refusals } from '../../src/token/refusal.ts'
 
 const folder = 'docs/providers'

@@ -1,7 +1,8 @@
 import type { Test } from 'tap'
 import { createSignatureCheck } from '../../plugins/signature-check.ts'
 import type { KeySet, KeySetStore } from '../../src/issuer/key-set.ts'
-import { createTrustedIssuers, type IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import { createTrustedIssuers } from '../../src/issuer/trusted-issuers.ts'
 import { Refusal } from '../../src/token/refusal.ts'
 import { IssuerUnavailable } from '../../src/token/verdict.ts'
 import { createVerifier } from '../../src/token/verifier.ts'
@@ -25,7 +26,7 @@ export async function startJudge(
   const issuers = createTrustedIssuers([options], { prepare: createSignatureCheck, clock, store })
   const trusted = issuers.get(options.issuer)
   if (trusted === undefined) throw new Error('the issuer is not trusted')
-  const verify = createVerifier(issuers, clock)
+  const verify = createVerifier(issuers, { clock })
   const judge: Judge = {
     keySet: trusted.keySet,
     ahead: 0,

@@ -1,10 +1,7 @@
 import type { Test } from 'tap'
 import { createSignatureCheck } from '../../plugins/signature-check.ts'
-import {
-  createTrustedIssuers,
-  type IssuerOptions,
-  type TrustedIssuer
-} from '../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions, TrustedIssuer } from '../../src/issuer/trusted-issuer.ts'
+import { createTrustedIssuers } from '../../src/issuer/trusted-issuers.ts'
 import { Refusal } from '../../src/token/refusal.ts'
 import { IssuerUnavailable, type Verifier } from '../../src/token/verdict.ts'
 import { createVerifier } from '../../src/token/verifier.ts'
@@ -29,7 +26,7 @@ export async function startJudge(
   t.teardown(() => trusted.keySet.close())
   await trusted.keySet.start()
   await trusted.keySet.refreshForUnknownKey()
-  const verify = createVerifier(issuers, clock)
+  const verify = createVerifier(issuers, { clock })
   const outcome = async (token: string): Promise<string> => {
     const verdict = await verify(token)
     if (verdict instanceof Refusal) return verdict.reason

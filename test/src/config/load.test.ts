@@ -226,6 +226,28 @@ const badFiles: Record<string, [unknown, RegExp]> = {
     { issuers: [{ issuer: 'https://a', audience: 'b', idTokenMarks: ['typ'] }] },
     /^LATCHKEY_CONFIG issuers\[0\]\.idTokenMarks\[0\]: found "typ", allowed: nonce, own_audience/
   ],
+  'a fault among several issuers': [
+    {
+      issuers: [
+        { issuer: 'https://a', audience: 'b' },
+        { issuer: 'https://c', audience: 'd', typ: 'JWT' }
+      ]
+    },
+    /^LATCHKEY_CONFIG issuers\[1\]\.typ of "https:\/\/c": found "JWT", allowed: a list of token types/
+  ],
+  'an unknown member among several issuers': [
+    {
+      issuers: [
+        { issuer: 'https://a', audience: 'b' },
+        { issuer: 'https://c', audiences: 'd' }
+      ]
+    },
+    /^LATCHKEY_CONFIG issuers\[1\]\.audience\S* of "https:\/\/c": found /
+  ],
+  'tenants that are no list': [
+    { issuers: [{ issuer: 'https://a/{tenantid}', audience: 'b', tenants: 'all' }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.tenants: found "all", allowed: a list of tenant ids, or "any"/
+  ],
   'the same issuer twice': [
     {
       issuers: [

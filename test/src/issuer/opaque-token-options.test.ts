@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
-import { createTrustedIssuers, type IssuerOptions } from '../../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../../src/issuer/trusted-issuer.ts'
+import { createTrustedIssuers } from '../../../src/issuer/trusted-issuers.ts'
 
 const issuer = 'https://id.example.com'
 const audience = 'https://api.example.com'
@@ -127,5 +128,5 @@ void t.test('one issuer of an API may have opaque tokens', async (t) => {
     message:
       /^tokens of https:\/\/other.example.com: found a second issuer .* allowed: opaque tokens of one/
   })
-  t.equal(create(options, { issuer: other }).size, 2)
+  t.equal(create(options, { issuer: other }).values().length, 2)
 })

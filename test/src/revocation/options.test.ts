@@ -2,7 +2,7 @@ import t from 'tap'
 import { createSignatureCheck } from '../../../plugins/signature-check.ts'
 import { ConfigError } from '../../../src/config/error.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { createTrustedIssuers } from '../../../src/issuer/trusted-issuer.ts'
+import { createTrustedIssuers } from '../../../src/issuer/trusted-issuers.ts'
 
 const issuer = 'https://id.example.com'
 const trusted = { issuer, audience: 'https://api.example.com' }

@@ -1,0 +1,27 @@
+import { hasPlaceholder, isIssuerTemplate, isTenantId } from './issuer-template.ts'
+import { check, wrongOption } from './option-check.ts'
+
+export interface TenantOptions {
+  readonly issuer: string
+  readonly tenants?: readonly string[] | 'any' | undefined
+  readonly tokens?: readonly string[] | undefined
+}
+
+/**
+ * Checks which tenants of a provider are trusted. Anybody can get a tenant of a large provider, and with it tokens that
+ * look as good as others: so "any" has to be said.
+ * @throws {TypeError} that names the option, what was found and what is allowed
+ */
+export function checkTenants({ issuer, tenants, tokens }: TenantOptions): void {
+  if (!hasPlaceholder(issuer)) {
+    check(tenants === undefined, 'tenants', tenants, 'nothing, as issuer has no {tenantid}')
+    return
+  }
+  check(isIssuerTemplate(issuer), 'issuer', issuer, '{tenantid} as one segment of the path')
+  const isList = Array.isArray(tenants) && tenants.length > 0 && tenants.every(isTenantId)
+  check(isList || tenants === 'any', 'tenants', tenants, 'a list of lower-case GUIDs, or "any"')
+  if (isList && new Set(tenants).size < tenants.length)
+    throw wrongOption('tenants', 'a tenant twice', 'each once')
+  const isJwt = tokens === undefined || !tokens.includes('opaque')
+  check(isJwt, 'tokens', tokens, 'jwt alone, as issuer has {tenantid}')
+}

@@ -1,0 +1,57 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { FastifyInstance } from 'fastify'
+import { ConfigError } from './config/error.ts'
+import type { Config } from './config/schema.ts'
+
+/**
+ * Reads the settings again at each SIGHUP. Issuers and the log level take effect at once, without a dropped request; of
+ * all else a line in the log says that it waits for a restart. Settings that would stop a start change nothing.
+ * @param config the settings that were read at the start
+ * @param load reads them again
+ */
+export function reloadOnHangup(app: FastifyInstance, config: Config, load: () => Config): void {
+  let running = config
+  process.on('SIGHUP', () => {
+    try {
+      running = apply(app, running, load())
+    } catch (error) {
+      if (!(error instanceof ConfigError || error instanceof TypeError)) throw error
+      const [fault] = error.message.split('\n')
+      app.log.error({ fault }, 'settings not taken, the old ones stay')
+    }
+  })
+}
+
+/** @returns the settings in effect @throws {TypeError} if the issuers can not be used: then nothing has changed */
+function apply(app: FastifyInstance, running: Config, next: Config): Config {
+  // without issuers it is the development issuer that runs, or would have to be started
+  const isReplaced = running.issuers.length > 0 && next.issuers.length > 0
+  const { issuers } = isReplaced ? next : running
+  const changes = isReplaced ? app.latchkey.replaceIssuers(issuers) : {}
+  const effective: Config = { ...running, issuers, logLevel: next.logLevel }
+  app.log.level = effective.logLevel
+  const settings = differences(effective, next)
+  if (settings.length > 0) app.log.warn({ settings }, 'changed settings wait for a restart')
+  app.log.info(shortened(changes), 'settings read again')
+  return effective
+}
+
+/** The names alone: among the values are secrets. */
+function differences(a: Config, b: Config): string[] {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof Config>
+  return [...names].filter((name) => !isDeepStrictEqual(a[name], b[name]))
+}
+
+/** Names in one line of the log; of a longer list the rest is counted. */
+const maxNames = 20
+
+function shortened(changes: Readonly<Record<string, readonly string[]>>) {
+  return Object.fromEntries(
+    Object.entries(changes).map(([what, names]) => [
+      what,
+      names.length <= maxNames
+        ? names
+        : [...names.slice(0, maxNames), `and ${names.length - maxNames} more`]
+    ])
+  )
+}

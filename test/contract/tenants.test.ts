@@ -1,0 +1,113 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import type { IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import { startTestIssuer } from '../../src/testing.ts'
+import { startGuardedApp } from '../support/guarded-app.ts'
+import { json, startHostileIssuer } from '../support/hostile-issuer.ts'
+import { assertInvalidToken, assertUnavailable } from '../support/outcomes.ts'
+
+const [ours, theirs] = [
+  '3f2504e0-4f89-41d3-9a0c-0305e82c3301',
+  '9188040d-6c67-4c5b-b112-36a304b66dad'
+]
+const sound = await startTestIssuer({ algorithms: ['RS256'] })
+t.teardown(() => sound.close())
+
+/** A provider whose tenants share a key set, and an API that trusts some of them. */
+async function startProvider(
+  t: Test,
+  tenants: IssuerOptions['tenants'],
+  keyIssuer: (origin: string) => string | undefined = (origin) => `${origin}/{tenantid}/v2.0`
+) {
+  const provider = await startHostileIssuer()
+  t.teardown(() => provider.close())
+  const { issuer: origin } = provider
+  const template = `${origin}/{tenantid}/v2.0`
+  const document = { issuer: template, jwks_uri: `${origin}/common/keys` }
+  const keys = sound.jwks.keys.map((jwk) => ({ ...jwk, issuer: keyIssuer(origin) }))
+  provider.on('/common/v2.0/.well-known/openid-configuration', json(document))
+  provider.on('/common/keys', json({ keys }))
+  const { audience } = sound
+  const { call, app } = await startGuardedApp(t, { issuer: template, audience, tenants })
+  const issOf = (tenant: string) => `${origin}/${tenant}/v2.0`
+  const send = async (iss: string) => call({ token: await sound.mint({ iss }) })
+  return { provider, app, origin, template, issOf, send }
+}
+
+t.test('META-11: only the tenants of the list are trusted, each by its own iss', async (t) => {
+  const { send, issOf, template, app, provider } = await startProvider(t, [ours])
+  const { status, text } = await send(issOf(ours))
+  t.equal(status, 200)
+  t.match(JSON.parse(text), { iss: issOf(ours) })
+  assertInvalidToken(t, await send(issOf(theirs)), 'another tenant')
+  assertInvalidToken(t, await send(template), 'the template itself')
+  assertInvalidToken(t, await send(issOf('common')), 'the name of its metadata')
+  t.strictSame(app.latchkey.issuers, [issOf(ours)])
+  t.equal(provider.requests('/common/keys').length, 1)
+})
+
+t.test('META-11: any tenant is trusted if that is said, with one key set for all', async (t) => {
+  const { send, issOf, template, app, origin, provider } = await startProvider(t, 'any')
+  for (const tenant of [ours, theirs, ours]) {
+    const { status, text } = await send(issOf(tenant))
+    t.equal(status, 200)
+    t.match(JSON.parse(text), { iss: issOf(tenant) })
+  }
+  for (const iss of [template, issOf('common'), `${issOf(ours)}/`, `${origin}/x/${ours}/v2.0`])
+    assertInvalidToken(t, await send(iss), iss)
+  t.strictSame(app.latchkey.issuers, [issOf('common')])
+  t.equal(provider.requests('/common/keys').length, 1)
+})
+
+t.test('BCP-3: a key that belongs to one tenant signs for no other', async (t) => {
+  const { send, issOf } = await startProvider(t, 'any', (origin) => `${origin}/${theirs}/v2.0`)
+  t.equal((await send(issOf(theirs))).status, 200)
+  assertInvalidToken(t, await send(issOf(ours)), 'signed by a key of another tenant')
+})
+
+t.test('BCP-3: keys that say nothing of their issuer sign for all tenants', async (t) => {
+  const { send, issOf } = await startProvider(t, 'any', () => undefined)
+  t.equal((await send(issOf(ours))).status, 200)
+})
+
+t.test('BCP-3: a key of another tenant does not sign for a single issuer either', async (t) => {
+  const provider = await startHostileIssuer()
+  t.teardown(() => provider.close())
+  provider.impersonate(sound)
+  const keys = sound.jwks.keys.map((jwk) => ({
+    ...jwk,
+    issuer: `https://id.example.com/${theirs}`
+  }))
+  provider.on('/jwks', json({ keys }))
+  const { audience } = sound
+  const { call } = await startGuardedApp(t, { issuer: provider.issuer, audience })
+  const token = await sound.mint({ iss: provider.issuer })
+  assertInvalidToken(t, await call({ token }), 'signed by a key of another issuer')
+})
+
+t.test('META-3: metadata of one tenant is not that of the template', async (t) => {
+  const { provider, send, issOf, origin } = await startProvider(t, 'any')
+  const document = { issuer: issOf(ours), jwks_uri: `${origin}/common/keys` }
+  provider.on('/common/v2.0/.well-known/openid-configuration', json(document))
+  assertUnavailable(t, await send(issOf(ours)), 'a tenant')
+  t.equal(provider.requests('/common/keys').length, 0)
+})
+
+const template = 'https://id.example.com/{tenantid}/v2.0'
+for (const [name, options, message] of [
+  ['no tenants', { issuer: template }, /^tenants: found nothing, allowed: .* or "any"/],
+  ['a tenant that is none', { issuer: template, tenants: ['x'] }, /^tenants: found \["x"\]/],
+  ['an empty list', { issuer: template, tenants: [] }, /^tenants: found \[\]/],
+  ['a tenant twice', { issuer: template, tenants: [ours, ours] }, /^tenants: found a tenant twice/],
+  [
+    'tenants without a template',
+    { issuer: 'https://id.example.com', tenants: [ours] },
+    /^tenants: /
+  ],
+  ['another placeholder', { issuer: 'https://id.example.com/{id}', tenants: 'any' }, /^issuer: /],
+  ['opaque tokens', { issuer: template, tenants: 'any', tokens: ['opaque'] }, /^tokens: /]
+] as const)
+  t.test(`a template with ${name} is refused at the start`, async (t) => {
+    const start = startGuardedApp(t, { audience: 'a', ...options })
+    await t.rejects(start, { name: 'TypeError', message })
+  })
