@@ -1,5 +1,4 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject, randomUUID } from 'node:crypto'
-import { SignJWT } from 'jose'
 import { check, wrongOption } from './option-check.ts'
 
 const authMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
@@ -123,6 +122,7 @@ function withPrivateKey(
 ): ClientAuthentication {
   const header = { alg: algorithm, ...(keyId !== undefined && { kid: keyId }) }
   return async () => {
+    const { SignJWT } = await import('jose')
     const now = Math.floor(clock() / 1000)
     const claims = { iss: clientId, sub: clientId, aud: issuer, jti: randomUUID() }
     const assertion = await new SignJWT({ ...claims, iat: now, exp: now + assertionLifetime })
@@ -138,7 +138,7 @@ function withPrivateKey(
 
 function readKey(path: string, context: ClientAuthenticationContext): AssertionKey {
   const text = readText('privateKeyFile', path, context)
-  const imported = importKey(text)
+  const imported = importPrivateKey(text)
   const algorithm = imported && algorithmOf(imported.key)
   check(
     algorithm !== undefined,
@@ -149,7 +149,10 @@ function readKey(path: string, context: ClientAuthenticationContext): AssertionK
   return { ...imported, algorithm } as AssertionKey
 }
 
-function importKey(text: string): { key: KeyObject; keyId: string | undefined } | undefined {
+/** A private key of any type from PEM or a JWK; undefined if the text is neither. */
+export function importPrivateKey(
+  text: string
+): { key: KeyObject; keyId: string | undefined } | undefined {
   try {
     if (!text.trimStart().startsWith('{')) return { key: createPrivateKey(text), keyId: undefined }
     const jwk = JSON.parse(text) as JsonWebKey & { kid?: string }
@@ -173,10 +176,11 @@ function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): st
   return asymmetricKeyType === 'ed25519' ? 'EdDSA' : undefined
 }
 
-function readText(
+/** Reads the file that an option names. @throws {TypeError} if it can not be read */
+export function readText(
   name: string,
   path: string,
-  { readFile, ...context }: ClientAuthenticationContext
+  { readFile, ...context }: Pick<ClientAuthenticationContext, 'issuer' | 'setting' | 'readFile'>
 ): string {
   try {
     return readFile(path)
