@@ -8,11 +8,8 @@ import {
   type IssuerOptions,
   type TrustedIssuers
 } from '../src/issuer/trusted-issuer.ts'
-import {
-  ScopeRefusedError,
-  TokenRefusedError,
-  type UserInfoClaims
-} from '../src/issuer/userinfo.ts'
+import type { UserInfoClaims } from '../src/issuer/userinfo-answer.ts'
+import { ScopeRefusedError, TokenRefusedError } from '../src/issuer/userinfo.ts'
 import type { Observer } from '../src/observe/observer.ts'
 import { ProblemError } from '../src/http/problem.ts'
 import { findAuthorization, readAuthorization } from '../src/token/authorization.ts'
@@ -25,6 +22,7 @@ import { createVerifier } from '../src/token/verifier.ts'
 import { createDenials, type Denials } from './denials.ts'
 import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
 import { createSignatureCheck } from './signature-check.ts'
+import { createExchangeToken } from './token-exchange.ts'
 
 interface SharedOptions {
   /** Name of the protection space in challenges. Default `api`. */
@@ -52,7 +50,8 @@ export interface Latchkey {
   /** Whether the keys of every issuer were read and can be used. */
   isReady(): boolean
   /**
-   * The UserInfo of the caller of a guarded request (OpenID Connect Core 1.0 section 5.3).
+   * The UserInfo of the caller of a guarded request (OpenID Connect Core 1.0 section 5.3), from where the issuer's
+   * `userinfo` option says.
    * @throws {ProblemError} if the issuer can not be asked or gives no usable answer
    */
   readUserInfo(request: FastifyRequest): Promise<UserInfoClaims>
@@ -96,6 +95,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   const detailsTypes = new Set<string>()
 
   app.decorateRequest('principal', null as unknown as Principal)
+  app.decorateRequest('exchangeToken', createExchangeToken(issuers))
   app.decorate('latchkey', createLatchkey(issuers, denials, { scopes, detailsTypes }))
   app.addHook('onRoute', (route) => {
     const guard = parseGuard(route.config?.auth) ?? null
@@ -178,7 +178,7 @@ function createGuardHook(
         'The request has more than one access token'
       )
     }
-    const verdict = verify(credentials.token)
+    const verdict = verify(credentials.token, guard.uncached)
     if (!(verdict instanceof Promise)) return settle(guard, verdict, request, reply, done)
     verdict.then((settled) => settle(guard, settled, request, reply, done)).catch(done)
   }

@@ -1,5 +1,8 @@
 import { Type } from 'typebox'
+import { decryptionAlgorithms } from '../issuer/decryption.ts'
 import { isIdentifierUrl } from '../issuer/identifier-url.ts'
+import { isResource } from '../issuer/token-exchange-options.ts'
+import { userInfoModes } from '../issuer/userinfo-modes.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
 import { isAddressBlock, isBaseUrl, isDatabaseUrl, isDataDirectory, isOrigin } from './rules.ts'
 import { isClaimPath } from '../token/roles.ts'
@@ -20,12 +23,42 @@ const IntrospectionSettings = Type.Object(
     authMethod: Type.Optional(
       oneOf(['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
     ),
+    endpoint: Type.Optional(text('an https URL (http on loopback hosts only)', isIdentifierUrl)),
     cacheSeconds: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 3600, description: 'seconds, from 0 to 3600' })
     ),
     signedAnswers: Type.Optional(Type.Boolean({ description: 'true or false' }))
   },
   { additionalProperties: false, description: 'an object with clientId and its credentials' }
+)
+
+const { clientId, clientSecret, clientSecretFile, privateKeyFile, authMethod } =
+  IntrospectionSettings.properties
+
+const TokenExchangeSettings = Type.Object(
+  {
+    clientId,
+    clientSecret,
+    clientSecretFile,
+    privateKeyFile,
+    authMethod,
+    audience: Type.Optional(text('a name that is not empty', (value) => value !== '')),
+    resource: Type.Optional(text('a URL without fragment', isResource))
+  },
+  { additionalProperties: false, description: 'an object with clientId and its credentials' }
+)
+
+const DecryptionSettings = Type.Object(
+  {
+    privateKeyFile: text('the path of a file', (value) => value !== ''),
+    algorithms: Type.Optional(
+      Type.Array(oneOf(decryptionAlgorithms), {
+        minItems: 1,
+        description: 'a list of key management algorithms'
+      })
+    )
+  },
+  { additionalProperties: false, description: 'an object with privateKeyFile' }
 )
 
 /** What is trusted of one issuer. The plugin's options have the same names. */
@@ -57,7 +90,9 @@ const IssuerSettings = Type.Object(
       })
     ),
     introspection: Type.Optional(IntrospectionSettings),
-    userinfo: Type.Optional(oneOf(['forward', 'off'])),
+    userinfo: Type.Optional(oneOf(userInfoModes)),
+    tokenExchange: Type.Optional(TokenExchangeSettings),
+    decryption: Type.Optional(DecryptionSettings),
     claims: Type.Optional(
       Type.Object(
         {

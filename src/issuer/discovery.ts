@@ -7,6 +7,7 @@ export interface IssuerMetadata {
   readonly jwks_uri: string
   readonly userinfo_endpoint: string | undefined
   readonly introspection_endpoint: string | undefined
+  readonly token_endpoint: string | undefined
 }
 
 /** Most octets of a discovery document or key set. */
@@ -46,6 +47,7 @@ export function parseMetadata(
   const { issuer: named, jwks_uri } = document
   const userinfo_endpoint = document['userinfo_endpoint'] ?? undefined
   const introspection_endpoint = document['introspection_endpoint'] ?? undefined
+  const token_endpoint = document['token_endpoint'] ?? undefined
   if (named !== issuer) {
     // for the log, where a name without end would be repeated at every attempt
     const other = typeof named === 'string' ? JSON.stringify(named.slice(0, 200)) : 'without a name'
@@ -60,7 +62,10 @@ export function parseMetadata(
   if (introspection_endpoint !== undefined && !isAllowedUrl(introspection_endpoint, home)) {
     throw new IssuerFaultError(issuer, 'its introspection_endpoint is not allowed')
   }
-  return { issuer, jwks_uri, userinfo_endpoint, introspection_endpoint }
+  if (token_endpoint !== undefined && !isAllowedUrl(token_endpoint, home)) {
+    throw new IssuerFaultError(issuer, 'its token_endpoint is not allowed')
+  }
+  return { issuer, jwks_uri, userinfo_endpoint, introspection_endpoint, token_endpoint }
 }
 
 /** The body of a 200 answer, if it is a JSON object. @throws {IssuerFaultError} */

@@ -23,11 +23,7 @@ export async function verifySignedAnswer(
   answer: string,
   context: SignedIntrospectionContext
 ): Promise<Readonly<Record<string, unknown>>> {
-  const claims = await readSignedAnswer(
-    answer,
-    { what, type: 'token-introspection+jwt' },
-    context
-  )
+  const claims = await readSignedAnswer(answer, { what, type: 'token-introspection+jwt' }, context)
   checkClaims(claims, context)
   const { token_introspection: content } = claims
   expect(isObject(content), what, 'token_introspection')

@@ -52,9 +52,13 @@ export function readTokenExchangeOptions(
   return { clientId, authenticate, target: { audience, resource } }
 }
 
+/** Whether a value can name a resource: an absolute URI without fragment (RFC 8707 section 2). */
+export function isResource(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value) && !value.includes('#')
+}
+
 /**
- * Checks whom an exchanged token is for: one target a token (RFC 8693 section 2.1.1), a `resource` being a URL without
- * fragment (RFC 8707 section 2).
+ * Checks whom an exchanged token is for: one target a token (RFC 8693 section 2.1.1).
  * @throws {TypeError}
  */
 export function checkTarget(
@@ -63,9 +67,7 @@ export function checkTarget(
 ): void {
   const isName = audience === undefined || (typeof audience === 'string' && audience !== '')
   check(isName, nameOf('audience'), audience, 'a name that is not empty')
-  const isUrl =
-    resource === undefined ||
-    (typeof resource === 'string' && URL.canParse(resource) && !resource.includes('#'))
+  const isUrl = resource === undefined || isResource(resource)
   check(isUrl, nameOf('resource'), resource, 'a URL without fragment')
   if (audience === undefined || resource === undefined) return
   throw wrongOption(nameOf('resource'), 'a value beside audience', 'one of the two')

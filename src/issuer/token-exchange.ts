@@ -164,7 +164,10 @@ class ExchangeRefusedError extends IssuerFaultError {
 
   constructor(response: BoundedResponse) {
     const error = errorOf(response)
-    super(what, `answered with status ${response.status}${error === undefined ? '' : ` (${error})`}`)
+    super(
+      what,
+      `answered with status ${response.status}${error === undefined ? '' : ` (${error})`}`
+    )
     this.status = response.status
     this.error = error
     this.retryAfterSeconds = retryAfterOf(response)

@@ -6,6 +6,7 @@ import type { TokenPolicy } from '../token/policy.ts'
 import { normalizedType } from '../token/token-type.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
+import { createDecryption, type DecryptionOptions } from './decryption.ts'
 import { isIdentifierUrl } from './identifier-url.ts'
 import { KeySet, type KeySetStore } from './key-set.ts'
 import { createKeySource } from './key-source.ts'
@@ -19,7 +20,10 @@ import {
 } from './opaque-token-options.ts'
 import { check } from './option-check.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
+import { createTokenExchange, type TokenExchange } from './token-exchange.ts'
+import { readTokenExchangeOptions, type TokenExchangeSettings } from './token-exchange-options.ts'
 import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
+import { checkUserInfoMode, createModalReader, type UserInfoMode } from './userinfo-modes.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
 export interface IssuerOptions {
@@ -33,8 +37,15 @@ export interface IssuerOptions {
   readonly typ?: readonly string[] | undefined
   /** Seconds by which the clocks of issuer and API may differ, 0 to 300. Default 5. */
   readonly clockTolerance?: number | undefined
-  /** Whether `/me` asks the issuer's UserInfo with the caller's token. Default `forward`. */
-  readonly userinfo?: 'forward' | 'off' | undefined
+  /**
+   * Where `/me` has its claims from. Default `forward`: from UserInfo, with the caller's token. `exchange`: with a token
+   * exchanged for it; `introspection`: from the issuer's answer about the token; `claims`: from the token itself.
+   */
+  readonly userinfo?: UserInfoMode | undefined
+  /** As which client tokens are exchanged at the issuer (RFC 8693). Default: they are not. */
+  readonly tokenExchange?: TokenExchangeSettings | undefined
+  /** The key of this API for what the issuer encrypts to it. Default: nothing encrypted is read. */
+  readonly decryption?: DecryptionOptions | undefined
   /** Where this issuer puts what has no standard claim. */
   readonly claims?: ClaimNames | undefined
   /**
@@ -42,7 +53,7 @@ export interface IssuerOptions {
    * JWTs are introspected too. One issuer of an API may have opaque tokens, since they say nothing of their issuer.
    */
   readonly tokens?: readonly TokenKind[] | undefined
-  /** Needed for `opaque` tokens, and for nothing else. */
+  /** Needed for `opaque` tokens and for `userinfo: 'introspection'`, and for nothing else. */
   readonly introspection?: IntrospectionOptions | undefined
 }
 
@@ -67,6 +78,8 @@ export interface TrustedIssuer {
   readonly keySet: KeySet
   /** undefined if UserInfo is off for this issuer. */
   readonly readUserInfo: UserInfoReader | undefined
+  /** undefined if this API is no client of the issuer that may exchange tokens. */
+  readonly exchangeToken: TokenExchange | undefined
   /** Whether its JWTs are verified here, and not by asking. */
   readonly verifiesJwts: boolean
   /** Judges tokens by asking the issuer; undefined if it is never asked. */
@@ -102,40 +115,50 @@ export function createTrustedIssuers(
 
 function createTrustedIssuer(
   policy: TokenPolicy,
-  { userinfo = 'forward', tokens, claims }: IssuerOptions,
+  options: IssuerOptions,
   opaque: OpaqueTokenSettings | undefined,
-  {
-    prepare,
-    scopes,
-    observer = silentObserver,
-    store,
-    clock,
-    fetch: fetchOptions
-  }: TrustDependencies
+  dependencies: TrustDependencies
 ): TrustedIssuer {
   const { issuer } = policy
+  const { userinfo = 'forward', tokens, claims, decryption, tokenExchange } = options
+  const { prepare, scopes, observer = silentObserver, store, clock = Date.now } = dependencies
+  const { fetch: fetchOptions, readFile } = dependencies
+  const decrypt = decryption && createDecryption(decryption, { issuer, readFile })
+  const client = readTokenExchangeOptions(issuer, tokenExchange, dependencies)
   const mapping = createClaimMapping(claims, scopes)
   // connections of their own, so that keys never wait behind an endpoint that hangs
   const fetchKeys = createBoundedFetch(issuer, fetchOptions)
   const fetchUserInfo = createBoundedFetch(issuer, fetchOptions)
   const fetchIntrospection = createBoundedFetch(issuer, fetchOptions)
+  const fetchTokens = createBoundedFetch(issuer, fetchOptions)
   const source = createKeySource(issuer, fetchKeys, observer)
   const keySet = new KeySet({ issuer, source, prepare, observer, store, clock })
   const close = async (): Promise<void> => {
     keySet.close()
-    await Promise.all([fetchKeys.close(), fetchUserInfo.close(), fetchIntrospection.close()])
+    const fetches = [fetchKeys, fetchUserInfo, fetchIntrospection, fetchTokens]
+    await Promise.all(fetches.map((fetch) => fetch.close()))
   }
-  const context = { policy, mapping, observer, clock }
+  const context = { policy, mapping, observer, clock, decrypt }
+  const introspect = opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context)
+  const exchange =
+    client &&
+    createTokenExchange({ issuer, keySet, fetch: fetchTokens, observer, clock, ...client })
+  const ownClients = [opaque?.clientId, client?.clientId].filter((id) => id !== undefined)
+  const reading = { policy, keySet, clock, decrypt, ownClients, fetch: fetchUserInfo }
+  const ask = createUserInfoReader(reading)
   return {
     policy,
     mapping,
     keySet,
-    readUserInfo:
-      userinfo === 'off'
-        ? undefined
-        : createUserInfoReader({ keySet, fetch: fetchUserInfo, clock }),
+    readUserInfo: createModalReader(userinfo, {
+      ask,
+      exchange,
+      target: client?.target,
+      introspect
+    }),
+    exchangeToken: exchange,
     verifiesJwts: tokens?.includes('jwt') ?? true,
-    opaqueTokens: opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context),
+    opaqueTokens: tokens?.includes('opaque') ? introspect : undefined,
     close
   }
 }
@@ -149,7 +172,9 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   userinfo: true,
   claims: true,
   tokens: true,
-  introspection: true
+  introspection: true,
+  tokenExchange: true,
+  decryption: true
 }
 const optionNames = Object.keys(knownOptions)
 
@@ -163,18 +188,13 @@ function checkNames(options: unknown): void {
 
 function createPolicy(options: IssuerOptions): TokenPolicy {
   const { issuer, audience, algorithms = supportedAlgorithms, typ = ['at+jwt', 'JWT'] } = options
-  const { clockTolerance = 5, userinfo } = options
+  const { clockTolerance = 5 } = options
   checkIssuer(issuer)
   const audiences = typeof audience === 'string' ? [audience] : audience
   checkTexts('audience', audiences)
   checkTexts('typ', typ)
   checkTexts('algorithms', algorithms, supportedAlgorithms)
-  check(
-    userinfo === undefined || userinfo === 'forward' || userinfo === 'off',
-    'userinfo',
-    userinfo,
-    'forward or off'
-  )
+  checkUserInfoMode(options)
   const isTolerance =
     Number.isFinite(clockTolerance) && clockTolerance >= 0 && clockTolerance <= 300
   check(isTolerance, 'clockTolerance', clockTolerance, '0 to 300 seconds')

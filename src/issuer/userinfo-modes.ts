@@ -8,13 +8,27 @@ import { badGateway, issuerUnavailable } from './upstream-problem.ts'
 import { TokenRefusedError, type UserInfoReader } from './userinfo.ts'
 import type { UserInfoClaims } from './userinfo-answer.ts'
 
-const modes = ['forward', 'exchange', 'introspection', 'claims', 'off'] as const
+/** Names of {@link UserInfoMode}. */
+export const userInfoModes = [
+  'forward',
+  'exchange',
+  'introspection',
+  'claims',
+  'off'
+] as const satisfies string[]
 
 /**
  * Where the claims about a caller come from: UserInfo with the caller's own token, UserInfo with a token exchanged for it,
  * the issuer's introspection answer, or the token itself.
  */
-export type UserInfoMode = (typeof modes)[number]
+export type UserInfoMode = (typeof userInfoModes)[number]
+
+export interface UserInfoModeOptions {
+  readonly issuer: string
+  readonly userinfo?: UserInfoMode | undefined
+  readonly tokenExchange?: unknown
+  readonly introspection?: unknown
+}
 
 /** What the modes need, made only where the issuer's options have it. */
 export interface UserInfoParts {
@@ -31,18 +45,20 @@ export interface UserInfoParts {
  * Checks the `userinfo` option of an issuer against what it needs.
  * @throws {TypeError} that names setting and issuer, what was found and what is allowed
  */
-export function checkUserInfoMode(
-  { issuer, userinfo, ...options }: Readonly<Record<string, unknown>> & { readonly issuer: string },
-): void {
+export function checkUserInfoMode({
+  issuer,
+  userinfo,
+  tokenExchange,
+  introspection
+}: UserInfoModeOptions): void {
   const name = `userinfo of ${issuer}`
-  const isMode = userinfo === undefined || modes.includes(userinfo as UserInfoMode)
-  check(isMode, name, userinfo, modes.join(', '))
-  const needed = new Map<unknown, string>([
-    ['exchange', 'tokenExchange'],
-    ['introspection', 'introspection']
-  ]).get(userinfo)
-  if (needed === undefined || options[needed] !== undefined) return
-  throw wrongOption(name, `"${String(userinfo)}"`, `that with the setting ${needed} only`)
+  const isMode = userinfo === undefined || userInfoModes.includes(userinfo)
+  check(isMode, name, userinfo, userInfoModes.join(', '))
+  const lacks =
+    (userinfo === 'exchange' && tokenExchange === undefined && 'tokenExchange') ||
+    (userinfo === 'introspection' && introspection === undefined && 'introspection')
+  if (!lacks) return
+  throw wrongOption(name, `"${userinfo}" without ${lacks}`, 'that with it, or another source')
 }
 
 /** The reader of a mode; undefined where UserInfo is off. */
@@ -88,11 +104,12 @@ function exchanging(
 }
 
 /** Members of an introspection answer that are about the token, not about its subject (RFC 7662 section 2.2). */
-const tokenMembers = new Set([
-  ...['active', 'iss', 'aud', 'exp', 'nbf', 'iat', 'jti', 'token_type', 'scope', 'scp', 'cnf'],
-  ...['client_id', 'azp', 'typ', 'act', 'may_act', 'authorization_details', 'nonce', 'sid'],
-  ...['acr', 'amr', 'auth_time', 'session_state']
-])
+const tokenMembers = new Set(
+  (
+    'active iss aud exp nbf iat jti token_type scope scp cnf client_id azp typ act may_act ' +
+    'authorization_details nonce sid session_state acr amr auth_time'
+  ).split(' ')
+)
 
 function introspecting(introspect: Verifier): UserInfoReader {
   return async (token, { subject }) => {
@@ -105,11 +122,12 @@ function introspecting(introspect: Verifier): UserInfoReader {
 }
 
 /** Claims about a person (OpenID Connect Core 1.0 section 5.1). */
-const personalClaims = new Set([
-  ...['sub', 'name', 'given_name', 'family_name', 'middle_name', 'nickname', 'preferred_username'],
-  ...['profile', 'picture', 'website', 'email', 'email_verified', 'gender', 'birthdate', 'zoneinfo'],
-  ...['locale', 'phone_number', 'phone_number_verified', 'address', 'updated_at']
-])
+const personalClaims = new Set(
+  (
+    'sub name given_name family_name middle_name nickname preferred_username profile picture website email ' +
+    'email_verified gender birthdate zoneinfo locale phone_number phone_number_verified address updated_at'
+  ).split(' ')
+)
 
 function standardClaims(principal: Principal): UserInfoClaims {
   return claimsOf(principal, (name) => personalClaims.has(name))

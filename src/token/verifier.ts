@@ -61,10 +61,11 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
     token: string,
     headerSegment: string,
     claims: UnverifiedClaims,
-    now: number
+    now: number,
+    uncached?: boolean
   ) => {
     const issuer = issuers.get(claims['iss'] as string)
-    if (issuer?.verifiesJwts === false) return judgeElsewhere(token, claims, issuer)
+    if (issuer?.verifiesJwts === false) return judgeElsewhere(token, claims, issuer, uncached)
     const header = decodeHeader(headerSegment)
     if (header instanceof Refusal) return header
     if (issuer === undefined) return refusals.untrusted_issuer
@@ -84,17 +85,17 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
   }
 
   /** What is no JWT says nothing of its issuer: it can only be that of the one issuer with opaque tokens. */
-  const judgeOpaque = (token: string, refusal: Refusal) =>
+  const judgeOpaque = (token: string, refusal: Refusal, uncached?: boolean) =>
     opaqueTokens === undefined || refusal !== refusals.malformed || hasThreeParts(token)
       ? refusal
-      : opaqueTokens(token)
+      : opaqueTokens(token, uncached)
 
-  return (token) => {
+  return (token, uncached) => {
     const now = clock()
     const principal = verified.find(token, now)
     if (principal !== undefined) return principal
     const segments = splitToken(token)
-    if (segments instanceof Refusal) return judgeOpaque(token, segments)
+    if (segments instanceof Refusal) return judgeOpaque(token, segments, uncached)
     const claims = decodeClaims(segments.claims)
     if (claims instanceof Refusal) return claims
     const found = known.get(segments.header)
@@ -105,14 +106,19 @@ export function createVerifier(issuers: TrustedIssuers, clock: () => number = Da
       claims['iss'] === found.issuer.policy.issuer
     return isCurrent
       ? judgeKnown(token, claims, found, now)
-      : judgeNew(token, segments.header, claims, now)
+      : judgeNew(token, segments.header, claims, now, uncached)
   }
 }
 
 /** A JWT whose issuer wants to be asked about it; what it says itself only chooses the issuer. */
-function judgeElsewhere(token: string, claims: UnverifiedClaims, { opaqueTokens }: TrustedIssuer) {
+function judgeElsewhere(
+  token: string,
+  claims: UnverifiedClaims,
+  { opaqueTokens }: TrustedIssuer,
+  uncached?: boolean
+) {
   if (opaqueTokens === undefined || isOtherKind(claims)) return refusals.wrong_type
-  return opaqueTokens(token)
+  return opaqueTokens(token, uncached)
 }
 
 /** Milliseconds a request may wait for an issuer. */

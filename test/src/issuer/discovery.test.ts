@@ -8,7 +8,8 @@ function metadataOf(issuer: string) {
     issuer,
     jwks_uri: 'https://id.example.com/keys',
     userinfo_endpoint: undefined,
-    introspection_endpoint: undefined
+    introspection_endpoint: undefined,
+    token_endpoint: undefined
   }
 }
 
