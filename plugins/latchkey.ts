@@ -19,6 +19,7 @@ import { createScopeHierarchy, type ScopeImplications } from '../src/token/scope
 import { Refusal } from '../src/token/refusal.ts'
 import { IssuerUnavailable, type Verdict } from '../src/token/verdict.ts'
 import { createVerifier } from '../src/token/verifier.ts'
+import { accessTokenOf } from './access-token.ts'
 import { createDenials, type Denials } from './denials.ts'
 import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
 import { createSignatureCheck } from './signature-check.ts'
@@ -220,16 +221,15 @@ async function readUserInfo(
   issuers: TrustedIssuers,
   denials: Denials
 ): Promise<UserInfoClaims> {
-  const { principal, raw } = request
+  const { principal } = request
   const read = issuers.get(principal.issuer)?.readUserInfo
-  const credentials = readAuthorization(findAuthorization(raw.rawHeaders))
-  if (read === undefined || credentials.kind !== 'bearer') {
+  if (read === undefined) {
     throw new ProblemError('not-implemented', {
       detail: 'UserInfo is not offered for this issuer.'
     })
   }
   try {
-    return await read(credentials.token, principal)
+    return await read(accessTokenOf(request), principal)
   } catch (cause) {
     const guard = guardOf(request)
     if (guard === null) throw cause

@@ -3,9 +3,9 @@ import { ProblemError } from '../src/http/problem.ts'
 import { checkTarget } from '../src/issuer/token-exchange-options.ts'
 import type { ExchangedToken, ExchangeTarget } from '../src/issuer/token-exchange.ts'
 import type { TrustedIssuers } from '../src/issuer/trusted-issuer.ts'
-import { findAuthorization, readAuthorization } from '../src/token/authorization.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { isScope } from '../src/token/scope.ts'
+import { accessTokenOf } from './access-token.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -26,8 +26,7 @@ export function createExchangeToken(issuers: TrustedIssuers) {
     target: ExchangeTarget
   ): Promise<ExchangedToken> {
     const principal = this.principal as Principal | null
-    const credentials = readAuthorization(findAuthorization(this.raw.rawHeaders))
-    if (principal === null || !('token' in credentials))
+    if (principal === null)
       throw new TypeError('exchangeToken: found a public route, allowed: a route with a guard')
     check(target)
     const exchange = issuers.get(principal.issuer)?.exchangeToken
@@ -35,7 +34,7 @@ export function createExchangeToken(issuers: TrustedIssuers) {
       const detail = 'Token exchange is not set up for the issuer of the access token.'
       throw new ProblemError('not-implemented', { detail })
     }
-    const exchanged = await exchange(credentials.token, principal, target)
+    const exchanged = await exchange(accessTokenOf(this), principal, target)
     const { issuer, subject, clientId } = principal
     const { audience, resource } = target
     this.log.info({ issuer, subject, clientId, audience, resource }, 'token exchanged')

@@ -83,7 +83,8 @@ export function developmentUser(
   }
 }
 
-function common(requested: string, offered: string): string {
+/** The scopes of a request that are on offer, without repetitions. */
+export function common(requested: string, offered: string): string {
   const known = new Set(offered.split(' '))
   return [...new Set(requested.split(' '))].filter((scope) => known.has(scope)).join(' ')
 }

@@ -1,12 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import type { JWK } from 'jose'
 import type { Client, Context, Middleware, Provider } from 'oidc-provider/lib/provider.js'
-import { developmentClients, developmentUserGrant, isLoopbackUrl } from './clients.ts'
+import {
+  developmentClients,
+  developmentUserGrant,
+  isLoopbackUrl,
+  tokenExchangeGrant
+} from './clients.ts'
 import { developmentUser, grantEverything, resourceServerInfo, type Api } from './grants.ts'
 import type { IssuerFile } from './issuer-file.ts'
 import type { OidcProvider } from './load-provider.ts'
 import { interactionPath, login } from './login.ts'
 import { deviceCodePage, deviceConfirmPage, logoutPage, messagePage } from './pages.ts'
+import { exchangeToken, tokenExchangeParameters, userInfoAudience } from './token-exchange.ts'
 import { userInfo } from './userinfo.ts'
 import { claimsOf, claimsOfScope, developmentUsers, userScopes } from './users.ts'
 
@@ -39,9 +45,12 @@ export function createProvider(oidc: OidcProvider, options: ProviderOptions): Pr
     'user',
     'scope'
   ])
+  const keys = file.keys.map(publicPart)
+  const exchange = exchangeToken(oidc, provider, { issuer, api, keys })
+  provider.registerGrantType(tokenExchangeGrant, exchange, tokenExchangeParameters)
   return provider
     .use(onlyAs(issuer))
-    .use(userInfo({ issuer, audience: api.audience, keys: file.keys.map(publicPart) }))
+    .use(userInfo({ issuer, audience: [api.audience, userInfoAudience(issuer)], keys }))
     .use(login(provider, oidc))
 }
 

@@ -5,7 +5,8 @@ import { claimsOf } from './users.ts'
 
 interface UserInfoOptions {
   readonly issuer: string
-  readonly audience: string
+  /** The audiences that tokens may have. */
+  readonly audience: string[]
   /** Public signing keys of this issuer. */
   readonly keys: readonly JWK[]
 }

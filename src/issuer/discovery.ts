@@ -47,7 +47,6 @@ export function parseMetadata(
   const { issuer: named, jwks_uri } = document
   const userinfo_endpoint = document['userinfo_endpoint'] ?? undefined
   const introspection_endpoint = document['introspection_endpoint'] ?? undefined
-  const token_endpoint = document['token_endpoint'] ?? undefined
   if (named !== issuer) {
     // for the log, where a name without end would be repeated at every attempt
     const other = typeof named === 'string' ? JSON.stringify(named.slice(0, 200)) : 'without a name'
@@ -62,9 +61,9 @@ export function parseMetadata(
   if (introspection_endpoint !== undefined && !isAllowedUrl(introspection_endpoint, home)) {
     throw new IssuerFaultError(issuer, 'its introspection_endpoint is not allowed')
   }
-  if (token_endpoint !== undefined && !isAllowedUrl(token_endpoint, home)) {
-    throw new IssuerFaultError(issuer, 'its token_endpoint is not allowed')
-  }
+  // few need it, and they are told that it is missing: no reason to do without the issuer's keys
+  const { token_endpoint: tokenEndpoint } = document
+  const token_endpoint = isAllowedUrl(tokenEndpoint, home) ? tokenEndpoint : undefined
   return { issuer, jwks_uri, userinfo_endpoint, introspection_endpoint, token_endpoint }
 }
 

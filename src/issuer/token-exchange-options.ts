@@ -44,7 +44,7 @@ export function readTokenExchangeOptions(
   const setting = 'tokenExchange'
   const isObject = typeof options === 'object' && options !== null
   const allowed = 'an object with clientId and its credentials'
-  check(isObject, `${setting} of ${issuer}`, 'a value', allowed)
+  if (!isObject) throw wrongOption(`${setting} of ${issuer}`, 'a value', allowed)
   const { audience, resource, clientId } = options
   checkTarget({ audience, resource }, (name) => `${setting}.${name} of ${issuer}`)
   const context = { issuer, setting, readFile, clock }

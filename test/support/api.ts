@@ -29,8 +29,15 @@ export interface Api {
   ) => Promise<Answer>
 }
 
-/** Starts `/whoami` and `/me` behind the plugin, without waiting for any issuer. It is closed when the test ends. */
-export async function startApi(t: Test, options: LatchkeyOptions): Promise<Api> {
+/**
+ * Starts `/whoami`, `/me` and the test's own routes behind the plugin, without waiting for any issuer. It is closed when
+ * the test ends.
+ */
+export async function startApi(
+  t: Test,
+  options: LatchkeyOptions,
+  addRoutes: (app: FastifyInstance) => void = () => undefined
+): Promise<Api> {
   const log: string[] = []
   const logger = { level: 'trace', stream: { write: (line: string) => void log.push(line) } }
   const app = Fastify({ logger, forceCloseConnections: true })
@@ -38,6 +45,7 @@ export async function startApi(t: Test, options: LatchkeyOptions): Promise<Api> 
   await app.register(latchkey, options)
   await app.register(me)
   await app.register(whoami)
+  addRoutes(app)
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     app,
