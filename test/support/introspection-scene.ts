@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { text } from 'node:stream/consumers'
+import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import type { IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
 import { startTestIssuer } from '../../src/testing.ts'
@@ -24,7 +25,11 @@ export const opaqueToken = '2YotnFZFEjr1zCsicMWpAA'
  * An API and its issuer, whose introspection endpoint does as `answer` says: a JSON value, which may depend on the
  * call, or a behaviour. Ada's token is active unless told otherwise.
  */
-export async function startScene(t: Test, options: Partial<IssuerOptions> = {}) {
+export async function startScene(
+  t: Test,
+  options: Partial<IssuerOptions> = {},
+  addRoutes?: (app: FastifyInstance) => void
+) {
   const sound = await startTestIssuer({ algorithms: ['ES256'] })
   t.teardown(() => sound.close())
   const issuer = await hostile.startHostileIssuer()
@@ -45,13 +50,14 @@ export async function startScene(t: Test, options: Partial<IssuerOptions> = {}) 
     })
   const active = activeAnswer(sound.audience)
   answerWith(hostile.json(active))
-  const api = await startApi(t, {
+  const trusted = {
     issuer: issuer.issuer,
     audience: sound.audience,
     tokens: ['jwt', 'opaque'],
     introspection: client,
     ...options
-  })
+  } as const
+  const api = await startApi(t, trusted, addRoutes)
   const mint = (claims: object = {}) => sound.mint({ iss: issuer.issuer, ...claims })
   return { api, issuer, sound, mint, calls, active, answerWith }
 }
