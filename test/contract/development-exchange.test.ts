@@ -10,8 +10,9 @@ import { startApi } from '../support/api.ts'
 const audience = 'https://api.example.com'
 const other = 'https://billing.example.com'
 const scopes = ['documents:read', 'documents:write']
-const { issuer, clientSecret, close } = await startDevelopmentIssuer({ audience, scopes })
-t.teardown(close)
+const development = await startDevelopmentIssuer({ audience, scopes })
+t.teardown(() => development.close())
+const { issuer, clientSecret } = development
 const tokenExchange = { clientId: 'latchkey-api', clientSecret }
 const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`))
 

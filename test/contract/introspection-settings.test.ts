@@ -154,9 +154,12 @@ t.test(
       const options = { issuer, audience: 'api', tokens: ['opaque'], introspection } as const
       const fetch = { lookup, ...(ca && { ca }) }
       const trusted = createTrustedIssuers([options], { prepare: () => () => true, fetch })
-      const { opaqueTokens, close } = trusted.get(issuer) ?? {}
-      t.teardown(() => close?.())
-      t.match(await opaqueTokens?.(opaqueToken), subject ? { subject } : { retryAfterSeconds: 5 })
+      const only = trusted.get(issuer)
+      t.teardown(() => only?.close())
+      t.match(
+        await only?.opaqueTokens?.(opaqueToken),
+        subject ? { subject } : { retryAfterSeconds: 5 }
+      )
     }
     t.equal(forms.length, 1, 'nothing is sent before the certificate is checked')
     t.match(forms[0], `token=${opaqueToken}`)
