@@ -6,6 +6,7 @@ import type { TokenPolicy } from '../token/policy.ts'
 import { normalizedType } from '../token/token-type.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
+import { createCallerClaims } from './caller-claims.ts'
 import { createDecryption, type DecryptionOptions } from './decryption.ts'
 import { isIdentifierUrl } from './identifier-url.ts'
 import { KeySet, type KeySetStore } from './key-set.ts'
@@ -20,10 +21,10 @@ import {
 } from './opaque-token-options.ts'
 import { check } from './option-check.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
-import { createTokenExchange, type TokenExchange } from './token-exchange.ts'
-import { readTokenExchangeOptions, type TokenExchangeSettings } from './token-exchange-options.ts'
-import { createUserInfoReader, type UserInfoReader } from './userinfo.ts'
-import { checkUserInfoMode, createModalReader, type UserInfoMode } from './userinfo-modes.ts'
+import type { TokenExchange } from './token-exchange.ts'
+import type { TokenExchangeSettings } from './token-exchange-options.ts'
+import type { UserInfoReader } from './userinfo.ts'
+import { checkUserInfoMode, type UserInfoMode } from './userinfo-modes.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
 export interface IssuerOptions {
@@ -120,43 +121,30 @@ function createTrustedIssuer(
   dependencies: TrustDependencies
 ): TrustedIssuer {
   const { issuer } = policy
-  const { userinfo = 'forward', tokens, claims, decryption, tokenExchange } = options
+  const { tokens, claims, decryption } = options
   const { prepare, scopes, observer = silentObserver, store, clock = Date.now } = dependencies
   const { fetch: fetchOptions, readFile } = dependencies
   const decrypt = decryption && createDecryption(decryption, { issuer, readFile })
-  const client = readTokenExchangeOptions(issuer, tokenExchange, dependencies)
   const mapping = createClaimMapping(claims, scopes)
   // connections of their own, so that keys never wait behind an endpoint that hangs
   const fetchKeys = createBoundedFetch(issuer, fetchOptions)
-  const fetchUserInfo = createBoundedFetch(issuer, fetchOptions)
   const fetchIntrospection = createBoundedFetch(issuer, fetchOptions)
-  const fetchTokens = createBoundedFetch(issuer, fetchOptions)
   const source = createKeySource(issuer, fetchKeys, observer)
   const keySet = new KeySet({ issuer, source, prepare, observer, store, clock })
-  const close = async (): Promise<void> => {
-    keySet.close()
-    const fetches = [fetchKeys, fetchUserInfo, fetchIntrospection, fetchTokens]
-    await Promise.all(fetches.map((fetch) => fetch.close()))
-  }
   const context = { policy, mapping, observer, clock, decrypt }
   const introspect = opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context)
-  const exchange =
-    client &&
-    createTokenExchange({ issuer, keySet, fetch: fetchTokens, observer, clock, ...client })
-  const ownClients = [opaque?.clientId, client?.clientId].filter((id) => id !== undefined)
-  const reading = { policy, keySet, clock, decrypt, ownClients, fetch: fetchUserInfo }
-  const ask = createUserInfoReader(reading)
+  const about = { ...context, keySet, introspect, fetchOptions, readFile }
+  const callers = createCallerClaims(options, about)
+  const close = async (): Promise<void> => {
+    keySet.close()
+    await Promise.all([fetchKeys.close(), fetchIntrospection.close(), callers.close()])
+  }
   return {
     policy,
     mapping,
     keySet,
-    readUserInfo: createModalReader(userinfo, {
-      ask,
-      exchange,
-      target: client?.target,
-      introspect
-    }),
-    exchangeToken: exchange,
+    readUserInfo: callers.readUserInfo,
+    exchangeToken: callers.exchangeToken,
     verifiesJwts: tokens?.includes('jwt') ?? true,
     opaqueTokens: tokens?.includes('opaque') ? introspect : undefined,
     close

@@ -32,8 +32,8 @@ export interface UserInfoModeOptions {
 
 /** What the modes need, made only where the issuer's options have it. */
 export interface UserInfoParts {
-  /** Asks the UserInfo endpoint with a bearer token. */
-  readonly ask: UserInfoReader
+  /** Makes what asks the UserInfo endpoint with a bearer token. */
+  readonly createReader: () => UserInfoReader
   /** Exchanges tokens, and what a token for UserInfo is for. */
   readonly exchange: TokenExchange | undefined
   readonly target: Omit<ExchangeTarget, 'scopes'> | undefined
@@ -64,10 +64,11 @@ export function checkUserInfoMode({
 /** The reader of a mode; undefined where UserInfo is off. */
 export function createModalReader(
   mode: UserInfoMode,
-  { ask, exchange, target, introspect }: UserInfoParts
+  { createReader, exchange, target, introspect }: UserInfoParts
 ): UserInfoReader | undefined {
-  if (mode === 'forward') return forwarding(ask)
-  if (mode === 'exchange' && exchange !== undefined) return exchanging(ask, exchange, target)
+  if (mode === 'forward') return forwarding(createReader())
+  if (mode === 'exchange' && exchange !== undefined)
+    return exchanging(createReader(), exchange, target)
   if (mode === 'introspection' && introspect !== undefined) return introspecting(introspect)
   return mode === 'claims' ? async (_token, principal) => standardClaims(principal) : undefined
 }

@@ -81,7 +81,7 @@ for (const [name, cnf] of Object.entries({
   t.test(`UI-12: a token bound by ${name} is not forwarded, and the answer says so`, async (t) => {
     const asked: string[] = []
     const parts = {
-      ask: async (token: string) => {
+      createReader: () => async (token: string) => {
         asked.push(token)
         return { sub: 'ada' }
       },
