@@ -5,17 +5,14 @@ import { UpstreamError } from '../src/issuer/bounded-fetch.ts'
 import { IssuerFaultError } from '../src/issuer/issuer-fault.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
 import type { ResolveIssuer } from '../src/issuer/resolved-issuers.ts'
-import type { IssuerOptions } from '../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../src/issuer/issuer-options.ts'
 import {
   createTrustedIssuers,
   type IssuerChanges,
   type TrustedIssuers
 } from '../src/issuer/trusted-issuers.ts'
-import {
-  ScopeRefusedError,
-  TokenRefusedError,
-  type UserInfoClaims
-} from '../src/issuer/userinfo.ts'
+import type { UserInfoClaims } from '../src/issuer/userinfo-answer.ts'
+import { ScopeRefusedError, TokenRefusedError } from '../src/issuer/userinfo.ts'
 import type { Observer } from '../src/observe/observer.ts'
 import type { Mark } from '../src/revocation/mark.ts'
 import type { Revocations } from '../src/revocation/revocations.ts'
@@ -33,6 +30,7 @@ import { createScopeHierarchy, type ScopeImplications } from '../src/token/scope
 import { Refusal } from '../src/token/refusal.ts'
 import { IssuerUnavailable, type Verdict } from '../src/token/verdict.ts'
 import { createVerifier } from '../src/token/verifier.ts'
+import { accessTokenOf } from './access-token.ts'
 import { createDenials, type Denials } from './denials.ts'
 import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
 import {
@@ -45,6 +43,7 @@ import {
 } from './sender-constraint.ts'
 import { offerRevocations, openRevocationList, type RevocationOptions } from './revocation.ts'
 import { createSignatureCheck } from './signature-check.ts'
+import { createExchangeToken } from './token-exchange.ts'
 
 interface SharedOptions extends BindingOptions, RevocationOptions {
   /** Name of the protection space in challenges. Default `api`. */
@@ -82,7 +81,8 @@ export interface Latchkey {
   /** Whether the keys of every required issuer were read and can be used. */
   isReady(): boolean
   /**
-   * The UserInfo of the caller of a guarded request (OpenID Connect Core 1.0 section 5.3).
+   * The UserInfo of the caller of a guarded request (OpenID Connect Core 1.0 section 5.3), from where the issuer's
+   * `userinfo` option says.
    * @throws {ProblemError} if the issuer can not be asked or gives no usable answer
    */
   readUserInfo(request: FastifyRequest): Promise<UserInfoClaims>
@@ -139,6 +139,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   const detailsTypes = new Set<string>()
 
   app.decorateRequest('principal', null as unknown as Principal)
+  app.decorateRequest('exchangeToken', createExchangeToken(issuers))
   const offered = { scopes, detailsTypes, constraint, revocations }
   app.decorate('latchkey', createLatchkey(issuers, denials, offered))
   app.addHook('onRoute', (route) => {
@@ -248,7 +249,7 @@ function createGuardHook(
         'The request has more than one access token'
       )
     }
-    const verdict = verify(credentials.token)
+    const verdict = verify(credentials.token, guard.uncached)
     if (!(verdict instanceof Promise))
       return settle(guard, verdict, credentials, request, reply, done)
     verdict.then((settled) => settle(guard, settled, credentials, request, reply, done)).catch(done)
@@ -302,16 +303,15 @@ async function readUserInfo(
   issuers: TrustedIssuers,
   denials: Denials
 ): Promise<UserInfoClaims> {
-  const { principal, raw } = request
+  const { principal } = request
   const read = issuers.get(principal.issuer)?.readUserInfo
-  const credentials = readAuthorization(findAuthorization(raw.rawHeaders))
-  if (read === undefined || credentials.kind !== 'bearer' || principal.confirmation !== undefined) {
+  if (read === undefined) {
     throw new ProblemError('not-implemented', {
       detail: 'UserInfo is not offered for this issuer.'
     })
   }
   try {
-    return await read(credentials.token, principal)
+    return await read(accessTokenOf(request), principal)
   } catch (cause) {
     const guard = guardOf(request)
     if (guard === null) throw cause

@@ -7,12 +7,12 @@ const userInfo = Type.Object(
     $id: 'UserInfo',
     additionalProperties: true,
     description:
-      "The claims of the issuer's UserInfo answer (OpenID Connect Core 1.0 section 5.3.2), as it sent them.",
+      "The issuer's claims about the caller, as it sent them (OpenID Connect Core 1.0 section 5.3.2). They come from its UserInfo unless the operator chose its introspection answer or the access token.",
     examples: [{ sub: 'ada', name: 'Ada Lovelace', email: 'ada@example.com' }]
   }
 )
 
-/** `GET /me`: who the caller is, according to the issuer's UserInfo. */
+/** `GET /me`: who the caller is, according to the issuer. */
 const me: FastifyPluginAsyncTypebox = async (app) => {
   app.addSchema(userInfo)
 
@@ -21,7 +21,13 @@ const me: FastifyPluginAsyncTypebox = async (app) => {
     {
       config: {
         auth: { scopes: ['openid'] },
-        problems: ['not-implemented', 'bad-gateway', 'issuer-unavailable', 'gateway-timeout']
+        problems: [
+          'access-denied',
+          'not-implemented',
+          'bad-gateway',
+          'issuer-unavailable',
+          'gateway-timeout'
+        ]
       },
       schema: {
         operationId: 'getUserInfo',

@@ -4,6 +4,8 @@ import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 import { presetNames } from '../issuer/presets.ts'
 import { audienceClaims } from '../issuer/token-marks.ts'
 import { profileNames } from '../issuer/profile.ts'
+import { isResource } from '../issuer/token-exchange-options.ts'
+import { userInfoModes } from '../issuer/userinfo-modes.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
 import {
   isAddressBlock,
@@ -45,10 +47,27 @@ const IntrospectionSettings = Type.Object(
     authMethod: Type.Optional(
       oneOf(['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
     ),
+    endpoint: Type.Optional(text('an https URL (http on loopback hosts only)', isIdentifierUrl)),
     cacheSeconds: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 3600, description: 'seconds, from 0 to 3600' })
     ),
     signedAnswers: Type.Optional(Type.Boolean({ description: 'true or false' }))
+  },
+  { additionalProperties: false, description: 'an object with clientId and its credentials' }
+)
+
+const { clientId, clientSecret, clientSecretFile, privateKeyFile, authMethod } =
+  IntrospectionSettings.properties
+
+const TokenExchangeSettings = Type.Object(
+  {
+    clientId,
+    clientSecret,
+    clientSecretFile,
+    privateKeyFile,
+    authMethod,
+    audience: Type.Optional(text('a name that is not empty', (value) => value !== '')),
+    resource: Type.Optional(text('a URL without fragment', isResource))
   },
   { additionalProperties: false, description: 'an object with clientId and its credentials' }
 )
@@ -131,7 +150,8 @@ const IssuerSettings = Type.Object(
     securityEvents: Type.Optional(EventSettings),
     dpop: Type.Optional(oneOf(['off', 'optional', 'required'])),
     mtls: Type.Optional(oneOf(['off', 'optional', 'required'])),
-    userinfo: Type.Optional(oneOf(['forward', 'off'])),
+    userinfo: Type.Optional(oneOf(userInfoModes)),
+    tokenExchange: Type.Optional(TokenExchangeSettings),
     decryption: Type.Optional(DecryptionSettings),
     profile: Type.Optional(oneOf([...profileNames])),
     encryptedTokens: Type.Optional(oneOf(['off', 'optional', 'required'])),

@@ -1,8 +1,14 @@
 /** The grant by which scripts get a user's token with one POST; nothing but a development issuer has it. */
 export const developmentUserGrant = 'urn:latchkey:grant-type:development-user'
 
+/** The grant by which an API gets tokens for others (RFC 8693 section 2.1). */
+export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
 /** The confidential client that acts for itself, with client credentials. */
 export const machineClientId = 'latchkey-machine'
+
+/** The confidential client that is the API itself, when it calls others for a user. */
+const apiClientId = 'latchkey-api'
 
 /** The public client of command lines and native apps. */
 export const nativeClientId = 'latchkey-cli'
@@ -37,6 +43,13 @@ export function developmentClients(clientSecret: string): readonly object[] {
       client_id: machineClientId,
       client_secret: clientSecret,
       grant_types: ['client_credentials'],
+      response_types: [],
+      redirect_uris: []
+    },
+    {
+      client_id: apiClientId,
+      client_secret: clientSecret,
+      grant_types: [tokenExchangeGrant],
       response_types: [],
       redirect_uris: []
     }

@@ -114,7 +114,8 @@ function scopesFor(accountId: string | undefined, api: Api): readonly string[] {
   return api.scopes.filter((scope) => !api.adminScopes.includes(scope))
 }
 
-function common(requested: string, offered: readonly string[]): string {
+/** The scopes of a request that are on offer, without repetitions. */
+export function common(requested: string, offered: readonly string[]): string {
   const known = new Set(offered)
   return [...new Set(requested.split(' '))].filter((scope) => known.has(scope)).join(' ')
 }

@@ -77,6 +77,8 @@ declare module 'oidc-provider/lib/provider.js' {
       accountId: string
       client: Client
       gty: string
+      /** Without it UserInfo of the provider refuses the token. */
+      grantId?: string
     }) => AccessToken
     readonly ResourceServer: new (identifier: string, info: ResourceServerInfo) => object
     use(middleware: Middleware): this

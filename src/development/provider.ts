@@ -5,7 +5,8 @@ import {
   developmentClients,
   developmentUserGrant,
   isLoopbackUrl,
-  registeredClientMetadata
+  registeredClientMetadata,
+  tokenExchangeGrant
 } from './clients.ts'
 import {
   authTimeOf,
@@ -18,6 +19,7 @@ import type { IssuerFile } from './issuer-file.ts'
 import type { OidcProvider } from './load-provider.ts'
 import { interactionPath, login } from './login.ts'
 import { deviceCodePage, deviceConfirmPage, logoutPage, messagePage } from './pages.ts'
+import { exchangeToken, tokenExchangeParameters } from './token-exchange.ts'
 import { userInfo } from './userinfo.ts'
 import { claimsOf, claimsOfScope, developmentUsers, userScopes } from './users.ts'
 
@@ -50,10 +52,10 @@ export function createProvider(oidc: OidcProvider, options: ProviderOptions): Pr
     'user',
     'scope'
   ])
-  return provider
-    .use(onlyAs(issuer))
-    .use(userInfo({ issuer, keys: file.keys.map(publicPart) }))
-    .use(login(provider, oidc))
+  const keys = file.keys.map(publicPart)
+  const exchange = exchangeToken(oidc, provider, { issuer, api, keys })
+  provider.registerGrantType(tokenExchangeGrant, exchange, tokenExchangeParameters)
+  return provider.use(onlyAs(issuer)).use(userInfo({ issuer, keys })).use(login(provider, oidc))
 }
 
 function settings(api: Api, file: IssuerFile): object {

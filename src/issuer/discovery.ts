@@ -8,6 +8,7 @@ export interface IssuerMetadata {
   readonly jwks_uri: string
   readonly userinfo_endpoint: string | undefined
   readonly introspection_endpoint: string | undefined
+  readonly token_endpoint: string | undefined
 }
 
 /** Most octets of a discovery document or key set. */
@@ -61,7 +62,10 @@ export function parseMetadata(
   if (introspection_endpoint !== undefined && !isAllowedUrl(introspection_endpoint, home)) {
     throw new IssuerFaultError(issuer, 'its introspection_endpoint is not allowed')
   }
-  return { issuer, jwks_uri, userinfo_endpoint, introspection_endpoint }
+  // few need it, and they are told that it is missing: no reason to do without the issuer's keys
+  const { token_endpoint: tokenEndpoint } = document
+  const token_endpoint = isAllowedUrl(tokenEndpoint, home) ? tokenEndpoint : undefined
+  return { issuer, jwks_uri, userinfo_endpoint, introspection_endpoint, token_endpoint }
 }
 
 /** The body of a 200 answer, if it is a JSON object. @throws {IssuerFaultError} */

@@ -31,7 +31,9 @@ export class IntrospectionFailedError extends Error {
 
 export interface IntrospectionContext {
   readonly issuer: string
-  /** Has the metadata of the issuer, which names the endpoint. */
+  /** Where the issuer is asked; undefined if its metadata says that. */
+  readonly endpoint: string | undefined
+  /** Has the metadata of the issuer. */
   readonly keySet: KeySet
   readonly fetch: BoundedFetch
   readonly authenticate: ClientAuthentication
@@ -64,7 +66,8 @@ export function createIntrospection(context: IntrospectionContext): Introspect {
   }
 }
 
-async function endpointOf({ issuer, keySet }: IntrospectionContext): Promise<string> {
+async function endpointOf({ issuer, endpoint, keySet }: IntrospectionContext): Promise<string> {
+  if (endpoint !== undefined) return endpoint
   if (keySet.metadata === undefined) {
     await Promise.race([
       keySet.refreshForUnknownKey(),

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { refuseSecondIssuerOfOpaqueTokens } from './opaque-token-options.ts'
 import { check } from './option-check.ts'
+import type { IssuerOptions } from './issuer-options.ts'
 import {
   createTrustedIssuer,
-  type IssuerOptions,
   type TrustDependencies,
   type TrustedIssuer
 } from './trusted-issuer.ts'

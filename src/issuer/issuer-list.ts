@@ -5,7 +5,8 @@ import { createEntries, type Entries } from './issuer-entries.ts'
 import { documentHome } from './issuer-template.ts'
 import { spreadTenants, type Tenants } from './issuer-tenants.ts'
 import { wrongOption } from './option-check.ts'
-import type { IssuerOptions, TrustDependencies, TrustedIssuer } from './trusted-issuer.ts'
+import type { IssuerOptions } from './issuer-options.ts'
+import type { TrustDependencies, TrustedIssuer } from './trusted-issuer.ts'
 
 /** A list of issuers, checked and ready to be looked up; replaced as a whole. */
 export interface IssuerList extends Tenants {

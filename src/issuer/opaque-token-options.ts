@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { createOpaqueTokens, type OpaqueTokensOptions } from '../token/opaque-tokens.ts'
 import type { Verifier } from '../token/verdict.ts'
-import type { ClosableFetch } from './bounded-fetch.ts'
+import { type ClosableFetch, isAllowedUrl } from './bounded-fetch.ts'
 import {
   type ClientAuthentication,
   type ClientOptions,
   createClientAuthentication
 } from './client-authentication.ts'
+import type { Decryption } from './decryption.ts'
 import { createIntrospection } from './introspection.ts'
 import type { KeySet } from './key-set.ts'
 import { check, wrongOption } from './option-check.ts'
+import { openAnswer } from './signed-answer.ts'
 import { verifySignedAnswer } from './signed-introspection.ts'
 
 /** How the issuer is asked about tokens (RFC 7662): as which client, and how often. */
@@ -18,6 +20,8 @@ export interface IntrospectionOptions extends ClientOptions {
   readonly cacheSeconds?: number | undefined
   /** Whether answers must be signed by the issuer's keys (RFC 9701); plain ones are then refused. Default false. */
   readonly signedAnswers?: boolean | undefined
+  /** Where the issuer is asked, if its metadata does not say: an https URL (http on loopback, as the issuer). */
+  readonly endpoint?: string | undefined
 }
 
 const tokenKinds = ['jwt', 'opaque', 'id'] as const
@@ -29,6 +33,8 @@ export interface TokenKindOptions {
   readonly issuer: string
   readonly tokens?: readonly TokenKind[] | undefined
   readonly introspection?: IntrospectionOptions | undefined
+  /** `introspection` needs it too. */
+  readonly userinfo?: string | undefined
 }
 
 /** Checked options of an issuer with opaque tokens. */
@@ -37,6 +43,7 @@ export interface OpaqueTokenSettings {
   readonly cacheSeconds: number
   readonly signedAnswers: boolean
   readonly clientId: string
+  readonly endpoint: string | undefined
 }
 
 export interface OpaqueTokenDependencies {
@@ -48,33 +55,36 @@ export interface OpaqueTokenDependencies {
 
 /**
  * Checks what is said of an issuer's kinds of tokens, and reads the files it names.
- * @returns undefined if the issuer has no opaque tokens
+ * @returns undefined if the issuer is not asked about tokens
  * @throws {TypeError} that names setting and issuer, what was found and what is allowed; never shows a secret
  */
 export function readOpaqueTokenOptions(
-  { issuer, tokens = ['jwt'], introspection }: TokenKindOptions,
+  { issuer, tokens = ['jwt'], introspection, userinfo }: TokenKindOptions,
   { readFile = (path) => readFileSync(path, 'utf8'), clock = Date.now }: OpaqueTokenDependencies
 ): OpaqueTokenSettings | undefined {
   const isList = Array.isArray(tokens) && tokens.length > 0
   const fits = isList && tokens.every((kind) => tokenKinds.includes(kind))
   check(fits, `tokens of ${issuer}`, tokens, 'one or more of jwt, opaque, id')
-  if (!tokens.includes('opaque')) {
+  if (!tokens.includes('opaque') && userinfo !== 'introspection') {
     if (introspection === undefined) return undefined
-    const allowed = 'nothing, or "opaque" among tokens'
+    const allowed = 'nothing, or "opaque" among tokens, or userinfo "introspection"'
     throw wrongOption(`introspection of ${issuer}`, 'a value', allowed)
   }
   const allowed = 'an object with clientId and its credentials, since tokens has "opaque"'
   const isObject = typeof introspection === 'object' && introspection !== null
   check(isObject, `introspection of ${issuer}`, undefined, allowed)
-  const { cacheSeconds = 30, signedAnswers = false, clientId } = introspection
+  const { cacheSeconds = 30, signedAnswers = false, clientId, endpoint } = introspection
   const isTime = Number.isFinite(cacheSeconds) && cacheSeconds >= 0 && cacheSeconds <= 3600
   const name = `introspection.cacheSeconds of ${issuer}`
   check(isTime, name, cacheSeconds, '0 to 3600 seconds')
   const isSwitch = typeof signedAnswers === 'boolean'
   check(isSwitch, `introspection.signedAnswers of ${issuer}`, signedAnswers, 'true or false')
+  const isEndpoint = endpoint === undefined || isAllowedUrl(endpoint, new URL(issuer))
+  const url = 'an https URL (http on loopback only, and if the issuer is there)'
+  check(isEndpoint, `introspection.endpoint of ${issuer}`, endpoint, url)
   const context = { issuer, setting: 'introspection', readFile, clock }
   const authenticate = createClientAuthentication(introspection, context)
-  return { authenticate, cacheSeconds, signedAnswers, clientId }
+  return { authenticate, cacheSeconds, signedAnswers, clientId, endpoint }
 }
 
 /** Tokens say nothing of their issuer, and asking several issuers would show each the tokens of the others. */
@@ -87,16 +97,22 @@ export function refuseSecondIssuerOfOpaqueTokens(issuers: readonly TokenKindOpti
 
 /** Makes the judge of an issuer's opaque tokens; nothing is fetched. */
 export function createOpaqueTokenJudge(
-  { authenticate, cacheSeconds, signedAnswers, clientId }: OpaqueTokenSettings,
+  { authenticate, cacheSeconds, signedAnswers, clientId, endpoint }: OpaqueTokenSettings,
   fetch: ClosableFetch,
   keySet: KeySet,
-  context: Pick<OpaqueTokensOptions, 'policy' | 'mapping' | 'observer' | 'revoked' | 'clock'>
+  context: Pick<OpaqueTokensOptions, 'policy' | 'mapping' | 'observer' | 'revoked' | 'clock'> & {
+    /** Reads encrypted answers (RFC 9701 section 5). */
+    readonly decrypt?: Decryption | undefined
+  }
 ): Verifier {
-  const { policy, clock = Date.now } = context
-  const verify = async (answer: string) =>
-    verifySignedAnswer(answer, { policy, keySet, clientId, clock })
+  const { policy, clock = Date.now, decrypt } = context
+  const verify = async (answer: string) => {
+    const signed = await openAnswer(answer, 'the introspection answer', decrypt)
+    return verifySignedAnswer(signed, { policy, keySet, clientId, clock })
+  }
   const introspect = createIntrospection({
     issuer: policy.issuer,
+    endpoint,
     keySet,
     fetch,
     authenticate,

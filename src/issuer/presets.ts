@@ -1,5 +1,5 @@
 import { check, wrongOption } from './option-check.ts'
-import type { IssuerOptions } from './trusted-issuer.ts'
+import type { IssuerOptions } from './issuer-options.ts'
 
 /** What is known of a provider. */
 interface Preset {

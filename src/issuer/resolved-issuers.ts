@@ -6,9 +6,9 @@ import { dismiss } from './dismiss.ts'
 import { isIdentifierUrl } from './identifier-url.ts'
 import { hasPlaceholder } from './issuer-template.ts'
 import { check } from './option-check.ts'
+import type { IssuerOptions } from './issuer-options.ts'
 import {
   createTrustedIssuer,
-  type IssuerOptions,
   type TrustDependencies,
   type TrustedIssuer
 } from './trusted-issuer.ts'

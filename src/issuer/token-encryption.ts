@@ -1,5 +1,5 @@
 import type { TokenEncryption } from '../token/encrypted-tokens.ts'
-import { createDecryption, type DecryptionOptions } from './decryption.ts'
+import type { Decryption, DecryptionOptions } from './decryption.ts'
 import type { TokenKind } from './opaque-token-options.ts'
 import { check, wrongOption } from './option-check.ts'
 
@@ -18,13 +18,13 @@ export interface TokenEncryptionOptions {
 }
 
 /**
- * Checks what is said of an issuer's encrypted tokens, and reads the key.
+ * Checks what is said of an issuer's encrypted tokens, whose key was read.
  * @returns undefined if encrypted tokens of this issuer are not read here
  * @throws {TypeError} that names setting and issuer, what was found and what is allowed; never shows a key
  */
 export function readTokenEncryption(
   { issuer, tokens = ['jwt'], decryption, encryptedTokens }: TokenEncryptionOptions,
-  { readFile }: { readonly readFile?: ((path: string) => string) | undefined }
+  decrypt: Decryption | undefined
 ): TokenEncryption | undefined {
   const name = `encryptedTokens of ${issuer}`
   const isMode = encryptedTokens === undefined || modes.includes(encryptedTokens)
@@ -34,12 +34,10 @@ export function readTokenEncryption(
   const isReadHere = tokens.some((kind) => kind !== 'opaque')
   if (isWanted && !isReadHere)
     throw wrongOption(name, `${found} with opaque tokens alone`, 'off, since the issuer reads them')
-  if (decryption === undefined) {
+  if (decryption === undefined || decrypt === undefined) {
     if (isWanted) throw wrongOption(name, `${found} without decryption`, 'off, or decryption')
     return undefined
   }
-  // the key is checked in any case: it is read for other things too
-  const decrypt = createDecryption(decryption, { issuer, readFile })
   if (encryptedTokens === 'off' || !isReadHere) return undefined
   return { decrypt, options: decryption, isRequired: encryptedTokens === 'required' }
 }

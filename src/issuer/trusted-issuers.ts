@@ -5,7 +5,8 @@ import { eachOf } from './each-of.ts'
 import { createIssuerList, type IssuerList } from './issuer-list.ts'
 import { check } from './option-check.ts'
 import { type Asking, ResolvedIssuers, type ResolveIssuer } from './resolved-issuers.ts'
-import type { IssuerOptions, TrustDependencies, TrustedIssuer } from './trusted-issuer.ts'
+import type { IssuerOptions } from './issuer-options.ts'
+import type { TrustDependencies, TrustedIssuer } from './trusted-issuer.ts'
 
 /** What the trusted issuers of an API work with. */
 export interface TrustedIssuersOptions extends TrustDependencies {

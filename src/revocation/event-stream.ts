@@ -50,7 +50,8 @@ function createFixedKeySource(issuer: string, jwksUri: string, fetch: ClosableFe
     issuer,
     jwks_uri: jwksUri,
     userinfo_endpoint: undefined,
-    introspection_endpoint: undefined
+    introspection_endpoint: undefined,
+    token_endpoint: undefined
   }
   return async () => {
     const headers = { accept: 'application/jwk-set+json, application/json' }

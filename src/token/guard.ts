@@ -26,6 +26,11 @@ export interface GuardDeclaration {
   readonly roles?: readonly string[] | undefined
   /** What one object of the token's `authorization_details` must grant (RFC 9396). */
   readonly authorizationDetails?: DetailsDeclaration | undefined
+  /**
+   * Whether the issuer is asked about the token each time, if it is one that the issuer is asked about (`introspection`):
+   * a revoked one is then refused at once. Default false.
+   */
+  readonly uncached?: boolean | undefined
   /** Asked last, and at once: false refuses the caller, a throw is an internal error. */
   readonly allow?: ((principal: Principal) => boolean) | undefined
 }
@@ -34,6 +39,8 @@ export interface GuardDeclaration {
 export interface Guard extends Requirements {
   /** What is asked of a principal, in this order. */
   readonly demands: readonly Demand[]
+  /** Whether no kept introspection answer will do. */
+  readonly uncached: boolean
 }
 
 const scopeList = 'a list of one or more scopes (RFC 6749 section 3.3)'
@@ -50,6 +57,7 @@ const allowed = {
   roles: 'a list of one or more roles',
   authorizationDetails:
     'an object with a type and perhaps lists of actions and datatypes, and the path parameter identifier',
+  uncached: 'true or false',
   allow: 'a function of the principal that answers true or false at once'
 } as const satisfies Record<keyof GuardDeclaration, string>
 
@@ -107,7 +115,8 @@ function createGuard(declaration: GuardDeclaration): Guard {
     authorizationDetails: detailsOf(declaration.authorizationDetails),
     allow: predicateOf(declaration.allow)
   }
-  return Object.freeze({ ...required, demands: demandsOf(required) })
+  const uncached = switchOf('uncached', declaration.uncached)
+  return Object.freeze({ ...required, demands: demandsOf(required), uncached })
 }
 
 function listOf(

@@ -87,9 +87,9 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
     }
   }
 
-  return (token) => {
+  return (token, uncached) => {
     const name = digestOf(policy.issuer, token)
-    const known = find(name) ?? running.get(name)
+    const known = (uncached === true ? undefined : find(name)) ?? running.get(name)
     if (known !== undefined) return known
     if (!tokenText.test(token)) return refusals.malformed
     if (running.size >= maxCalls) return new IssuerUnavailable(policy.issuer, 1)

@@ -61,11 +61,12 @@ export function hasThreeParts(token: string): boolean {
 /**
  * Decodes and checks a protected header (RFC 7515 section 4): algorithm, key id, type; no critical or `b64`
  * extension (RFC 7797 section 7) and no nested token (RFC 7519 section 5.2). Header keys are never read.
+ * @param typeIfAbsent the type of a header without `typ`; without it, such a header is refused
  */
-export function decodeHeader(segment: string): UnverifiedHeader | Refusal {
+export function decodeHeader(segment: string, typeIfAbsent?: string): UnverifiedHeader | Refusal {
   const header = decodeObject(segment)
   if (header === undefined) return refusals.malformed
-  const { alg, kid, typ, cty } = header
+  const { alg, kid, typ = typeIfAbsent, cty } = header
   if (!isAlgorithm(alg)) return refusals.unsupported_algorithm
   if ('crit' in header || 'b64' in header) return refusals.unsupported_header
   if (kid !== undefined && !isKeyId(kid)) return refusals.invalid_key_id

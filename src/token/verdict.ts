@@ -16,5 +16,8 @@ export class IssuerUnavailable {
 /** What becomes of a token. */
 export type Verdict = Principal | Refusal | IssuerUnavailable
 
-/** Judges access tokens. Answers at once, but for the first tokens that the issuer has to be asked about. */
-export type Verifier = (token: string) => Verdict | Promise<Verdict>
+/**
+ * Judges access tokens. Answers at once, but for the first tokens that the issuer has to be asked about, and with
+ * `uncached` for all of these: then an earlier answer of the issuer does not count.
+ */
+export type Verifier = (token: string, uncached?: boolean) => Verdict | Promise<Verdict>

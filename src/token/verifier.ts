@@ -91,12 +91,13 @@ export function createVerifier(
     headerSegment: string,
     claims: UnverifiedClaims,
     now: number,
+    uncached?: boolean,
     issuer = issuers.get(claims['iss'] as string)
   ): Verdict | Promise<Verdict> => {
-    if (issuer?.verifiesJwts === false) return judgeElsewhere(token, claims, issuer)
+    if (issuer?.verifiesJwts === false) return judgeElsewhere(token, claims, issuer, uncached)
     const header = decodeHeader(headerSegment)
     if (header instanceof Refusal) return header
-    if (issuer === undefined) return judgeUnknown(token, headerSegment, claims)
+    if (issuer === undefined) return judgeUnknown(token, headerSegment, claims, uncached)
     if (issuer.encryption?.isRequired === true && inside === undefined)
       return refusals.not_encrypted
     const refusal = judgeToken(header, claims, issuer, now / 1000)
@@ -110,35 +111,40 @@ export function createVerifier(
     }
     const key = issuer.keySet.find(header.algorithm, header.keyId, issuer.policy.issuer)
     if (key !== undefined) return withKey(key)
-    const judgeAgain = () => judgeNew(token, headerSegment, claims, clock())
+    const judgeAgain = () => judgeNew(token, headerSegment, claims, clock(), uncached)
     return awaitKey(header, issuer, withKey, judgeAgain)
   }
 
   /** Of an issuer that nobody has named yet: one that is known at run time only, or none at all. */
-  const judgeUnknown = (token: string, headerSegment: string, claims: UnverifiedClaims) => {
+  const judgeUnknown = (
+    token: string,
+    headerSegment: string,
+    claims: UnverifiedClaims,
+    uncached?: boolean
+  ) => {
     const iss = claims['iss'] as string
     const resolution = issuers.resolve(iss)
     if (resolution === undefined) return refusals.untrusted_issuer
     if (resolution instanceof IssuerUnavailable) return resolution
     return judgeResolved(iss, resolution, (issuer) =>
-      judgeNew(token, headerSegment, claims, clock(), issuer)
+      judgeNew(token, headerSegment, claims, clock(), uncached, issuer)
     )
   }
 
   /** What is no JWT says nothing of its issuer: it can only be that of the one issuer with opaque tokens. */
-  const judgeOpaque = (token: string, refusal: Refusal) => {
+  const judgeOpaque = (token: string, refusal: Refusal, uncached?: boolean) => {
     if (refusal !== refusals.malformed || hasThreeParts(token)) return refusal
     if (encryptedTokens !== undefined && issuers.encryptionKeys.length > 0 && hasFiveParts(token))
       return encryptedTokens(token)
-    return issuers.opaqueTokens === undefined ? refusal : issuers.opaqueTokens(token)
+    return issuers.opaqueTokens === undefined ? refusal : issuers.opaqueTokens(token, uncached)
   }
 
-  return (token) => {
+  return (token, uncached) => {
     const now = clock()
     const principal = verified.find(token, now)
     if (principal !== undefined) return principal
     const segments = splitToken(token)
-    if (segments instanceof Refusal) return judgeOpaque(token, segments)
+    if (segments instanceof Refusal) return judgeOpaque(token, segments, uncached)
     const claims = decodeClaims(segments.claims)
     if (claims instanceof Refusal) return claims
     const found = known.get(segments.header)
@@ -149,7 +155,7 @@ export function createVerifier(
       claims['iss'] === found.issuer.policy.issuer
     return isCurrent
       ? judgeKnown(token, claims, found, now)
-      : judgeNew(token, segments.header, claims, now)
+      : judgeNew(token, segments.header, claims, now, uncached)
   }
 }
 
@@ -157,11 +163,12 @@ export function createVerifier(
 function judgeElsewhere(
   token: string,
   claims: UnverifiedClaims,
-  { opaqueTokens, policy }: TrustedIssuer
+  { opaqueTokens, policy }: TrustedIssuer,
+  uncached?: boolean
 ) {
   const isOther = isOtherKind(claims, policy.idTokenMarks)
   if (opaqueTokens === undefined || isOther) return refusals.wrong_type
-  return opaqueTokens(token)
+  return opaqueTokens(token, uncached)
 }
 
 /** Milliseconds a request may wait for an issuer. */

@@ -41,6 +41,15 @@ void t.test('a route is open to the clients it names, compared exactly', async (
     assertAccessDenied(t, await ask('/backend', { client_id }), `client ${client_id}`, detail)
 })
 
+void t.test('TX-8: an actor, an actor of an actor, or one who may act, is no client', async (t) => {
+  const act = { sub: 'batch', client_id: 'batch', act: { sub: 'backend', client_id: 'backend' } }
+  for (const claims of [{ act }, { may_act: act }, { act: { sub: 'app', act } }]) {
+    const answer = await ask('/backend', { client_id: 'app', ...claims })
+    t.equal(answer.status, 403)
+    t.equal((await ask('/backend', { client_id: 'batch', ...claims })).status, 200)
+  }
+})
+
 void t.test('a caller learns first what no new token would mend', async (t) => {
   const claims = { client_id: 'batch', acr: 'gold', scope: 's' }
   t.equal((await ask('/everything', claims)).status, 200)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../src/issuer/issuer-options.ts'
 import { startTestIssuer } from '../../src/testing.ts'
 import { assertCleanLog, createApp, startGuardedApp } from '../support/guarded-app.ts'
 import { assertInvalidToken } from '../support/outcomes.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../src/issuer/issuer-options.ts'
 import type { Principal } from '../../src/token/principal.ts'
 import { startTestIssuer } from '../../src/testing.ts'
 import type { TestIssuer } from '../../src/testing/issuer.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import type { IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../src/issuer/issuer-options.ts'
 import { startTestIssuer } from '../../src/testing.ts'
 import { startGuardedApp } from '../support/guarded-app.ts'
 import { json, startHostileIssuer } from '../support/hostile-issuer.ts'

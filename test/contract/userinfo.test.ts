@@ -59,7 +59,7 @@ void t.test('UI-2: the issuer sees GET and the token, and nothing of the caller'
     'connection',
     'host'
   ])
-  t.equal(call?.headers.accept, 'application/json')
+  t.equal(call?.headers.accept, 'application/json, application/jwt')
 })
 
 void t.test('UI-9: aggregated and distributed claims are not followed', async (t) => {

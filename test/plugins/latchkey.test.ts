@@ -229,7 +229,7 @@ for (const [name, options] of badOptions)
         ...issuer.options,
         ...options
       } as LatchkeyOptions)
-      const message = new RegExp(`^${name}: found .*, allowed: `)
+      const message = new RegExp(`^${name}( of http\\S+)?: found .*, allowed: `)
       await t.rejects(Promise.resolve(registered), { name: 'TypeError', message })
     }
   )

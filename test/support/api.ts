@@ -30,11 +30,14 @@ export interface Api {
   ) => Promise<Answer>
 }
 
-/** Starts `/whoami` and `/me` behind the plugin, without waiting for any issuer. It is closed when the test ends. */
+/**
+ * Starts `/whoami`, `/me` and the test's own routes behind the plugin, without waiting for any issuer. It is closed when
+ * the test ends.
+ */
 export async function startApi(
   t: Test,
   options: LatchkeyOptions,
-  addRoutes: (app: FastifyInstance) => Promise<void> = async () => undefined
+  addRoutes: (app: FastifyInstance) => void | Promise<void> = () => undefined
 ): Promise<Api> {
   const log: string[] = []
   const logger = { level: 'trace', stream: { write: (line: string) => void log.push(line) } }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
-import type { IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../src/issuer/issuer-options.ts'
 import { startTestIssuer } from '../../src/testing.ts'
 
 /** Many issuers at one origin, who sign with the same key and are told apart by their paths. */

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { text } from 'node:stream/consumers'
+import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import type { IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../src/issuer/issuer-options.ts'
 import { startTestIssuer } from '../../src/testing.ts'
 import { startApi } from './api.ts'
 import * as hostile from './hostile-issuer.ts'
@@ -26,7 +27,8 @@ export const opaqueToken = '2YotnFZFEjr1zCsicMWpAA'
  */
 export async function startScene(
   t: Test,
-  options: Partial<IssuerOptions> & { readonly publicUrl?: string } = {}
+  options: Partial<IssuerOptions> & { readonly publicUrl?: string } = {},
+  addRoutes?: (app: FastifyInstance) => void
 ) {
   const sound = await startTestIssuer({ algorithms: ['ES256'] })
   t.teardown(() => sound.close())
@@ -48,13 +50,14 @@ export async function startScene(
     })
   const active = activeAnswer(sound.audience)
   answerWith(hostile.json(active))
-  const api = await startApi(t, {
+  const trusted = {
     issuer: issuer.issuer,
     audience: sound.audience,
     tokens: ['jwt', 'opaque'],
     introspection: client,
     ...options
-  })
+  } as const
+  const api = await startApi(t, trusted, addRoutes)
   const mint = (claims: object = {}) => sound.mint({ iss: issuer.issuer, ...claims })
   return { api, issuer, sound, mint, calls, active, answerWith }
 }

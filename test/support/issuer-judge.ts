@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { createSignatureCheck } from '../../plugins/signature-check.ts'
 import type { KeySet, KeySetStore } from '../../src/issuer/key-set.ts'
-import type { IssuerOptions } from '../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../src/issuer/issuer-options.ts'
 import { createTrustedIssuers } from '../../src/issuer/trusted-issuers.ts'
 import { Refusal } from '../../src/token/refusal.ts'
 import { IssuerUnavailable } from '../../src/token/verdict.ts'

@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import { createSignatureCheck } from '../../plugins/signature-check.ts'
-import type { IssuerOptions, TrustedIssuer } from '../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../src/issuer/issuer-options.ts'
+import type { TrustedIssuer } from '../../src/issuer/trusted-issuer.ts'
 import { createTrustedIssuers } from '../../src/issuer/trusted-issuers.ts'
 import { Refusal } from '../../src/token/refusal.ts'
 import { IssuerUnavailable, type Verifier } from '../../src/token/verdict.ts'

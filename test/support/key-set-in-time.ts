@@ -11,7 +11,8 @@ export const metadata = {
   issuer,
   jwks_uri: `${issuer}/keys`,
   userinfo_endpoint: undefined,
-  introspection_endpoint: undefined
+  introspection_endpoint: undefined,
+  token_endpoint: undefined
 }
 /** In milliseconds, as all times here. */
 export const second = 1000

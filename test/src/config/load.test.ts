@@ -288,6 +288,35 @@ t.test('OWASP-2: production without an issuer is refused', async (t) => {
   t.equal(load({ ...issuer, NODE_ENV: 'production' }).issuers.length, 1)
 })
 
+t.test('UserInfo, token exchange and decryption are set up in the file', async (t) => {
+  const entry = { issuer: 'https://id.example.com', audience: 'https://api.example.com' }
+  const secret = 'nobody-may-see-this'
+  const tokenExchange = { clientId: 'api', clientSecret: secret, audience: 'userinfo' }
+  const decryption = { privateKeyFile: '/run/secrets/key', algorithms: ['ECDH-ES'] }
+  const good = { ...entry, userinfo: 'exchange', tokenExchange, decryption }
+  t.same(load({}, { issuers: [good] }).issuers, [good])
+  const endpoint = 'https://id.example.com/introspect'
+  const introspection = { clientId: 'api', clientSecretFile: '/run/secrets/api', endpoint }
+  const asking = { ...entry, userinfo: 'introspection', introspection }
+  t.same(load({}, { issuers: [asking] }).issuers, [asking])
+  for (const [change, message] of [
+    [{ userinfo: 'on' }, /userinfo: found "on", allowed: forward, exchange, introspection, claims/],
+    [{ tokenExchange: { ...tokenExchange, clientSecret: [secret] } }, /a value that is not shown/],
+    [
+      { tokenExchange: { ...tokenExchange, resource: '/me' } },
+      /found "\/me", allowed: a URL without/
+    ],
+    [{ tokenExchange: { ...tokenExchange, client: 'x' } }, /tokenExchange.client: .*clientId/],
+    [{ decryption: { privateKey: secret } }, /decryption/],
+    [{ decryption: { ...decryption, algorithms: ['RSA1_5'] } }, /algorithms\[0\]: found "RSA1_5"/],
+    [{ introspection: { ...introspection, endpoint: 'http://id.example.com' } }, /endpoint: found/]
+  ] as const) {
+    const create = () => load({}, { issuers: [{ ...good, ...change }] })
+    t.throws(create, { name: 'ConfigError', message })
+    t.throws(create, { message: /^((?!nobody-may).)*$/ })
+  }
+})
+
 t.test('opaque tokens are set up in the file, and no message shows the secret', async (t) => {
   const entry = { issuer: 'https://id.example.com', audience: 'https://api.example.com' }
   const secret = 'nobody-may-see-this'

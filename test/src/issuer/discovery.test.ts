@@ -8,7 +8,8 @@ function metadataOf(issuer: string) {
     issuer,
     jwks_uri: 'https://id.example.com/keys',
     userinfo_endpoint: undefined,
-    introspection_endpoint: undefined
+    introspection_endpoint: undefined,
+    token_endpoint: undefined
   }
 }
 
@@ -124,4 +125,8 @@ void t.test('keeps of a document what is used, and nothing else', async (t) => {
     userinfo_endpoint,
     introspection_endpoint
   })
+  for (const token_endpoint of ['http://id.example.com/token', 'http://127.0.0.1/token', '/token'])
+    t.equal(parseMetadata({ ...document, token_endpoint }, issuer).token_endpoint, undefined)
+  const token_endpoint = 'https://id.example.com/token'
+  t.equal(parseMetadata({ ...document, token_endpoint }, issuer).token_endpoint, token_endpoint)
 })

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
-import type { IssuerOptions } from '../../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../../src/issuer/issuer-options.ts'
 import { createTrustedIssuers } from '../../../src/issuer/trusted-issuers.ts'
 
 const issuer = 'https://id.example.com'

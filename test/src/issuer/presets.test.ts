@@ -1,6 +1,6 @@
 import t from 'tap'
 import { presetNames, withPreset } from '../../../src/issuer/presets.ts'
-import type { IssuerOptions } from '../../../src/issuer/trusted-issuer.ts'
+import type { IssuerOptions } from '../../../src/issuer/issuer-options.ts'
 import { createTrustedIssuers } from '../../../src/issuer/trusted-issuers.ts'
 
 const audience = 'https://api.example.com'

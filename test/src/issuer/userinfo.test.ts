@@ -1,13 +1,15 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { createBoundedFetch } from '../../../src/issuer/bounded-fetch.ts'
+import { type BoundedFetch, createBoundedFetch } from '../../../src/issuer/bounded-fetch.ts'
 import type { KeySet } from '../../../src/issuer/key-set.ts'
 import {
   createUserInfoReader,
   ScopeRefusedError,
-  TokenRefusedError
+  TokenRefusedError,
+  type UserInfoOptions
 } from '../../../src/issuer/userinfo.ts'
 import { ProblemError } from '../../../src/http/problem.ts'
+import type { TokenPolicy } from '../../../src/token/policy.ts'
 import { createPrincipal } from '../../../src/token/principal.ts'
 import { fakeFetch } from '../../support/fake-fetch.ts'
 import * as hostile from '../../support/hostile-issuer.ts'
@@ -27,15 +29,18 @@ function keySetWith(userinfo_endpoint: string | undefined): KeySet {
   return { metadata, retryAfterSeconds: 7 } as unknown as KeySet
 }
 
+/** Options of a reader of plain answers. */
+function optionsOf(keySet: KeySet, fetch: BoundedFetch): UserInfoOptions {
+  const rest = { ownClients: [], decrypt: undefined, clock: Date.now }
+  return { keySet, fetch, policy: { issuer } as TokenPolicy, ...rest }
+}
+
 /** A reader in a time that tests set, and what it asked. */
 function startReader() {
   const fake = fakeFetch()
   const time = { now: start }
-  const read = createUserInfoReader({
-    keySet: keySetWith(endpoint),
-    fetch: fake.fetch,
-    clock: () => time.now
-  })
+  const options = optionsOf(keySetWith(endpoint), fake.fetch)
+  const read = createUserInfoReader({ ...options, clock: () => time.now })
   fake.answer(endpoint, { sub: 'ada', name: 'Ada' }, json)
   return { ...fake, time, read }
 }
@@ -96,10 +101,10 @@ void t.test('those who share an answer can not change it for one another', async
 
 void t.test('an issuer without the endpoint is 501, one that was never read 503', async (t) => {
   const { fetch, asked } = fakeFetch()
-  const without = createUserInfoReader({ keySet: keySetWith(undefined), fetch })
+  const without = createUserInfoReader(optionsOf(keySetWith(undefined), fetch))
   t.match(await problemOf(without('token', principal())), { statusCode: 501 })
   const keySet = { metadata: undefined, retryAfterSeconds: 7 } as unknown as KeySet
-  const unread = createUserInfoReader({ keySet, fetch })
+  const unread = createUserInfoReader(optionsOf(keySet, fetch))
   t.match(await problemOf(unread('token', principal())), {
     statusCode: 503,
     headers: { 'retry-after': '7' }
@@ -180,7 +185,7 @@ async function readOverNetwork(t: Test, behaviour: Behaviour) {
   server.on('/userinfo', behaviour)
   const fetch = createBoundedFetch(server.issuer, { timeout: 300 })
   t.teardown(() => fetch.close())
-  return createUserInfoReader({ keySet: keySetWith(`${server.issuer}/userinfo`), fetch })(
+  return createUserInfoReader(optionsOf(keySetWith(`${server.issuer}/userinfo`), fetch))(
     'token',
     principal()
   )

@@ -1,0 +1,56 @@
+import type { IssuerOptions } from './issuer-options.ts'
+import { readBindingPolicy } from '../binding/binding-options.ts'
+import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
+import type { TokenPolicy } from '../token/policy.ts'
+import { typeOfOption } from '../token/token-type.ts'
+import { isIdentifierUrl } from './identifier-url.ts'
+import { check } from './option-check.ts'
+import { bindingsOf } from './profile.ts'
+import { readTokenMarks } from './token-marks.ts'
+import { checkUserInfoMode } from './userinfo-modes.ts'
+
+/** Shared by the issuers that say nothing, of which there may be thousands. */
+const everyAlgorithm: ReadonlySet<Algorithm> = new Set(supportedAlgorithms)
+
+/**
+ * Checks what the options of an issuer say of its tokens.
+ * @throws {TypeError} that names the option, what was found and what is allowed
+ */
+export function createPolicy(options: IssuerOptions): TokenPolicy {
+  const { issuer, audience, algorithms = supportedAlgorithms, typ = ['at+jwt', 'JWT'] } = options
+  const { clockTolerance = 5, required = true } = options
+  checkIssuer(issuer)
+  const audiences = typeof audience === 'string' ? [audience] : audience
+  checkTexts('audience', audiences)
+  checkTexts('typ', typ)
+  checkTexts('algorithms', algorithms, supportedAlgorithms)
+  checkUserInfoMode(options)
+  check(typeof required === 'boolean', 'required', required, 'true or false')
+  const isTolerance =
+    Number.isFinite(clockTolerance) && clockTolerance >= 0 && clockTolerance <= 300
+  check(isTolerance, 'clockTolerance', clockTolerance, '0 to 300 seconds')
+  return {
+    issuer,
+    audiences: new Set(audiences),
+    algorithms: algorithms === supportedAlgorithms ? everyAlgorithm : new Set(algorithms),
+    types: new Set(typ.map(typeOfOption)),
+    ...readTokenMarks(options),
+    clockTolerance,
+    isStrict: options.profile !== undefined,
+    bindings: bindingsOf(options, readBindingPolicy(options))
+  }
+}
+
+function checkIssuer(issuer: unknown): asserts issuer is string {
+  const allowed = 'an https URL without query and fragment (http on loopback only)'
+  check(typeof issuer === 'string' && isIdentifierUrl(issuer), 'issuer', issuer, allowed)
+}
+
+function checkTexts(name: string, values: unknown, allowed?: readonly string[]): void {
+  const expected =
+    allowed === undefined ? 'one or more non-empty strings' : `one or more of ${allowed.join(', ')}`
+  const isList = Array.isArray(values) && values.length > 0
+  const fits = (value: unknown) =>
+    typeof value === 'string' && value !== '' && (allowed?.includes(value) ?? true)
+  check(isList && values.every(fits), name, values, expected)
+}

@@ -1,0 +1,78 @@
+import { isTime } from '../token/policy.ts'
+import { deepFreeze } from '../token/principal.ts'
+import type { UnverifiedClaims } from '../token/unverified.ts'
+import type { BoundedResponse } from './bounded-fetch.ts'
+import type { Decryption } from './decryption.ts'
+import { parseJsonObject } from './discovery.ts'
+import { IssuerFaultError } from './issuer-fault.ts'
+import { isDeeper, maxDepth } from './nesting.ts'
+import { expect, openAnswer, readSignedAnswer, type SignedAnswerContext } from './signed-answer.ts'
+
+/** The claims of a UserInfo answer (OpenID Connect Core 1.0 section 5.3.2), as the issuer sent them; deeply frozen. */
+export type UserInfoClaims = Readonly<Record<string, unknown>> & { readonly sub: string }
+
+export interface UserInfoAnswerContext extends SignedAnswerContext {
+  /** Reads encrypted answers; undefined if none can be read. */
+  readonly decrypt: Decryption | undefined
+}
+
+/** Whom an answer must be about, and for. */
+export interface UserInfoAddressee {
+  readonly subject: string
+  /** The clients that a signed answer may be addressed to. */
+  readonly clients: readonly string[]
+}
+
+const what = 'the UserInfo answer'
+
+/**
+ * Reads a 200 answer (Core section 5.3.2): JSON, or a JWT that is signed, encrypted, or signed and then encrypted. Nothing
+ * of it is used unless it is about the token's own subject. A signature that is there is checked, with `iss`, `aud` and times.
+ * @throws {IssuerFaultError} with the first check that failed
+ */
+export async function readUserInfoAnswer(
+  response: BoundedResponse,
+  { subject, clients }: UserInfoAddressee,
+  context: UserInfoAnswerContext
+): Promise<UserInfoClaims> {
+  const claims = await contentOf(response, clients, context)
+  if (isDeeper(claims, maxDepth)) throw new IssuerFaultError(what, 'is nested too deep')
+  if (claims['sub'] !== subject) throw new IssuerFaultError(what, 'is about another subject')
+  return deepFreeze(claims as UserInfoClaims)
+}
+
+async function contentOf(
+  response: BoundedResponse,
+  clients: readonly string[],
+  context: UserInfoAnswerContext
+): Promise<UnverifiedClaims> {
+  const [type = ''] = String(response.headers['content-type'] ?? '').split(';')
+  const mediaType = type.trim().toLowerCase()
+  if (mediaType === 'application/json') return parseJsonObject(response, what)
+  if (mediaType !== 'application/jwt') throw new IssuerFaultError(what, 'is neither JSON nor a JWT')
+  const answer = response.body.toString('latin1').trim()
+  const content = await openAnswer(answer, what, context.decrypt)
+  // encrypted only: as authentic as plain JSON is, by the connection it came over
+  const isOnlyEncrypted = content !== answer && content.startsWith('{')
+  return isOnlyEncrypted
+    ? parseJsonObject({ ...response, body: Buffer.from(content) }, what)
+    : verifySigned(content, clients, context)
+}
+
+async function verifySigned(
+  answer: string,
+  clients: readonly string[],
+  context: SignedAnswerContext
+): Promise<UnverifiedClaims> {
+  const expected = { what, type: 'jwt', typeIfAbsent: 'jwt' }
+  const signed = await readSignedAnswer(answer, expected, context)
+  const { iss, aud, exp, nbf, iat: _iat, jti: _jti, ...claims } = signed
+  const { issuer, clockTolerance } = context.policy
+  const now = context.clock() / 1000
+  const isClient = (name: unknown) => clients.includes(name as string)
+  expect(iss === issuer, what, 'iss')
+  expect(Array.isArray(aud) ? aud.some(isClient) : isClient(aud), what, 'aud')
+  expect(exp === undefined || (isTime(exp) && exp + clockTolerance > now), what, 'exp')
+  expect(nbf === undefined || (isTime(nbf) && nbf - clockTolerance <= now), what, 'nbf')
+  return claims
+}
