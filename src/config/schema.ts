@@ -75,8 +75,7 @@ const TokenExchangeSettings = Type.Object(
 /** The private key for what the issuer encrypts; whether it fits is judged by the plugin. */
 const DecryptionSettings = Type.Object(
   {
-    privateKeyFile: Type.Optional(text('the path of a file', (value) => value !== '')),
-    privateKey: Type.Optional(text('a private key as PEM or JWK', (value) => value !== '')),
+    privateKeyFile: text('the path of a file', (value) => value !== ''),
     algorithms: Type.Optional(
       Type.Array(oneOf([...decryptionAlgorithms]), {
         minItems: 1,
@@ -84,7 +83,7 @@ const DecryptionSettings = Type.Object(
       })
     )
   },
-  { additionalProperties: false, description: 'an object with privateKeyFile or privateKey' }
+  { additionalProperties: false, description: 'an object with privateKeyFile' }
 )
 
 const texts = (allowed: string) => {

@@ -167,7 +167,8 @@ export class KeySet {
   refreshForUnknownKey(): Promise<void> | undefined {
     if (this.#download !== undefined) return this.#download
     if (this.#closed) return undefined
-    if (!this.#isRestored) return this.start()
+    if (!this.#isRestored)
+      return this.restore().then(() => (this.isUsable ? void this.refresh() : this.refresh()))
     const now = this.#clock()
     if (!this.isUsable) return now < this.#nextAttemptAt ? undefined : this.refresh()
     if (now - this.#askedForUnknownKeyAt < cooldown) return undefined

@@ -46,7 +46,7 @@ const presets = {
     fills: {
       claims: { roles: 'roles', client: ['azp', 'appid'], tokenId: 'uti' },
       requiredClaims: [{ azp: '*' }, { appid: '*' }],
-      userinfo: 'off'
+      userinfo: 'claims'
     },
     issuer: {
       form: /\/([\da-f]{8}-([\da-f]{4}-){3}[\da-f]{12}|\{tenantid\})\/(v2\.0\/?)?$/i,
@@ -67,7 +67,7 @@ const presets = {
     }
   },
   google: {
-    fills: { userinfo: 'off' },
+    fills: { userinfo: 'claims' },
     tokens: {
       kind: 'id',
       because: "Google's access tokens are opaque, and only Google can judge them"
@@ -92,7 +92,7 @@ const presets = {
     }
   },
   logto: {
-    fills: { typ: ['at+jwt'], userinfo: 'off' },
+    fills: { typ: ['at+jwt'], userinfo: 'claims' },
     issuer: { form: /\/oidc$/, allowed: 'https://<tenant>.logto.app/oidc' }
   }
 } as const satisfies Record<string, Preset>

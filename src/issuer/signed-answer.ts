@@ -4,11 +4,11 @@ import {
   decodeClaims,
   decodeHeader,
   splitToken,
-  type UnverifiedClaims,
-  type UnverifiedHeader
+  type UnverifiedClaims
 } from '../token/unverified.ts'
 import type { Decryption } from './decryption.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
+import { findKey } from './find-key.ts'
 import type { KeySet } from './key-set.ts'
 
 export interface SignedAnswerContext {
@@ -44,7 +44,7 @@ export async function readSignedAnswer(
   const claims = readable(decodeClaims(segments.claims), what)
   expect(header.type === type, what, 'typ')
   expect(policy.algorithms.has(header.algorithm), what, 'alg')
-  const key = await findKey(header, keySet)
+  const key = await findKey(keySet, header)
   expect(key?.verify(answer, header.algorithm) === true, what, 'signature')
   return claims
 }
@@ -70,13 +70,6 @@ export async function openAnswer(
 /** @throws {IssuerFaultError} that names the member of the answer which is not as it must be */
 export function expect(condition: boolean, what: string, name: string): asserts condition {
   if (!condition) throw new IssuerFaultError(what, `has another ${name} than it must have`)
-}
-
-async function findKey({ algorithm, keyId }: UnverifiedHeader, keySet: KeySet) {
-  const key = keySet.find(algorithm, keyId)
-  if (key !== undefined) return key
-  await keySet.refreshForUnknownKey()
-  return keySet.find(algorithm, keyId)
 }
 
 function readable<Part>(part: Part | Refusal, what: string): Part {

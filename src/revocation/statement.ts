@@ -1,4 +1,5 @@
 import { ProblemError } from '../http/problem.ts'
+import { findKey } from '../issuer/find-key.ts'
 import type { KeySet } from '../issuer/key-set.ts'
 import { type Algorithm, isAlgorithm } from '../token/algorithms.ts'
 import { isTime } from '../token/policy.ts'
@@ -61,11 +62,7 @@ export async function verifyStatement(
   { algorithms, keySet }: { algorithms: ReadonlySet<Algorithm>; keySet: KeySet }
 ): Promise<void> {
   expect(algorithms.has(algorithm), 'Its signing algorithm is not accepted')
-  let key = keySet.find(algorithm, keyId)
-  if (key === undefined) {
-    await keySet.refreshForUnknownKey()
-    key = keySet.find(algorithm, keyId)
-  }
+  const key = await findKey(keySet, { algorithm, keyId })
   if (key === undefined && keySet.isFailing) throw unavailable(keySet)
   expect(key?.verify(text, algorithm) === true, 'Its signature is invalid', 'invalid_key')
 }

@@ -1,3 +1,4 @@
+import { findKey } from '../issuer/find-key.ts'
 import type { KeyFinder } from '../issuer/key-store.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
@@ -182,25 +183,13 @@ function awaitKey(
 ): Verdict | Promise<Verdict> {
   const refresh = issuer.keySet.refreshForUnknownKey()
   if (refresh === undefined) return withoutKey(issuer)
-  return Promise.race([keyAfterRefresh(header, issuer, refresh), deadline()]).then((key) => {
+  const search = refresh.then(() => findKey(issuer.keySet, header, issuer.policy.issuer))
+  return Promise.race([search, deadline()]).then((key) => {
     if (key === 'late') return unavailable(issuer)
     if (key !== undefined) return withKey(key)
     // other options of the issuer came while we waited
     return issuer.keySet.isRetired ? judgeAgain() : withoutKey(issuer)
   })
-}
-
-/** Waits for the downloads that an unknown key may cause: one that runs already, then one of its own. */
-async function keyAfterRefresh(
-  { algorithm, keyId }: UnverifiedHeader,
-  { keySet, policy }: TrustedIssuer,
-  refresh: Promise<void>
-): Promise<SigningKey | undefined> {
-  await refresh
-  const key = keySet.find(algorithm, keyId, policy.issuer)
-  if (key !== undefined) return key
-  await keySet.refreshForUnknownKey()
-  return keySet.find(algorithm, keyId, policy.issuer)
 }
 
 function deadline(): Promise<'late'> {
