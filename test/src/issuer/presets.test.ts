@@ -1,5 +1,5 @@
 import t from 'tap'
-import { presetNames, withPreset } from '../../../src/issuer/presets.ts'
+import { type PresetName, presetNames, withPreset } from '../../../src/issuer/presets.ts'
 import type { IssuerOptions } from '../../../src/issuer/issuer-options.ts'
 import { createTrustedIssuers } from '../../../src/issuer/trusted-issuers.ts'
 
@@ -98,7 +98,7 @@ for (const [name, options, message] of contradictions)
     t.notMatch((error as Error).message, /\n/)
   })
 
-const sound: [preset: string, issuer: string][] = [
+const sound: readonly (readonly [PresetName, string])[] = [
   ['keycloak', 'https://id.example.com/auth/realms/a'],
   ['keycloak', 'http://127.0.0.1:8080'],
   ['auth0', 'https://login.example.com/'],
@@ -118,7 +118,7 @@ for (const [preset, issuer] of sound)
     t.strictSame(issuers.advertised, [issuer])
   })
 
-void t.test('`/me` is answered from the token where an API's tokens do not open UserInfo', async (t) => {
+void t.test('where UserInfo is closed to an API, the token itself answers', async (t) => {
   const closed = sound.filter(
     ([preset, issuer]) => withPreset({ preset, issuer, audience }).userinfo === 'claims'
   )
