@@ -30,7 +30,7 @@ export interface SenderConstraints {
   readonly mtls: boolean
 }
 
-/** What an API with bound tokens needs beyond one that has bearer tokens only. */
+/** How an API tells whether bound tokens are in the right hands. */
 export interface SenderConstraint {
   /** The schemes in which tokens can be sent. */
   readonly schemes: ReadonlySet<Scheme>
@@ -51,15 +51,15 @@ export interface SenderConstraintOptions extends BindingOptions {
 }
 
 /**
- * Prepares what bound tokens need, and closes it with the app.
- * @returns undefined if no issuer has them
+ * Prepares what bound tokens need, and closes it with the app. Where no issuer has them yet, nothing is loaded, but there
+ * is a judge all the same: one that is resolved or replaced later may have them, and then they can't be proved.
  * @throws {TypeError} for a wrong option
  */
 export async function createSenderConstraint(
   app: FastifyInstance,
   options: SenderConstraintOptions,
   issuers: TrustedIssuers
-): Promise<SenderConstraint | undefined> {
+): Promise<SenderConstraint> {
   const { publicUrl } = options
   const settings = readBindingOptions(options, {
     bindings: bindingsOf(issuers),
@@ -67,7 +67,6 @@ export async function createSenderConstraint(
     isTlsServer: () => 'setSecureContext' in app.server
   })
   const { proofs, clientCertFrom } = settings
-  if (proofs === undefined && clientCertFrom === undefined) return undefined
   const store = await openStore(app, settings)
   app.addHook('onClose', () => store.close())
   const judge = await createBindingJudge({
@@ -132,7 +131,8 @@ export function refuseUnprovable(
   { senderConstrained }: Guard,
   constraint: SenderConstraint | undefined
 ): void {
-  if (!senderConstrained || constraint !== undefined) return
+  const { dpopAlgorithms, mtls } = constraint?.published ?? noConstraints
+  if (!senderConstrained || mtls || dpopAlgorithms.length > 0) return
   const allowed = 'only with the option dpop or mtls of an issuer'
   throw new TypeError(`config.auth.senderConstrained: found true, allowed: ${allowed}`)
 }

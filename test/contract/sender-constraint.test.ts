@@ -165,3 +165,24 @@ void t.test('DPOP-25: pages may send proofs, and read challenges and nonces', as
   for (const field of ['WWW-Authenticate', 'DPoP-Nonce'])
     t.match(refused.headers['access-control-expose-headers'], field)
 })
+
+void t.test('SEC-1: what is bound is never a bearer token, whenever its issuer came', async (t) => {
+  const late = await startTestIssuer({ algorithms: ['RS256'] })
+  t.teardown(() => late.close())
+  const resolveIssuer = () => ({ ...late.options, dpop: 'required' as const })
+  const { app, call } = await startGuardedApp(t, { issuers: [issuer.options], resolveIssuer })
+  const resolved = await late.mint({ cnf: client.cnf })
+  t.equal((await call({ token: resolved })).status, 401, 'of an issuer that was resolved')
+  for (const [mode, cnf] of [
+    ['dpop', client.cnf],
+    ['mtls', { 'x5t#S256': 'a'.repeat(43) }]
+  ] as const) {
+    const token = await issuer.mint({ cnf })
+    app.latchkey.replaceIssuers([{ ...issuer.options, [mode]: 'required' }])
+    for (const time of ['first', 'second', 'third'])
+      t.equal((await call({ token })).status, 401, `${mode} came later, the ${time} time`)
+    t.equal((await call(client.call(token))).status, 401, `${mode}, in a scheme that is not on`)
+  }
+  app.latchkey.replaceIssuers([issuer.options])
+  t.equal((await call({ token: await issuer.mint() })).status, 200)
+})
