@@ -30,7 +30,7 @@ export async function readLogoutToken(
   now: number
 ): Promise<readonly Mark[]> {
   const statement = readStatement(text)
-  const issuer = issuers.get(statement.claims['iss'] as string)
+  const issuer = issuers.get(statement.claims['iss'])
   const clientIds = issuer?.revocation.logoutClientIds
   expect(
     issuer !== undefined && clientIds !== undefined,

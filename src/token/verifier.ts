@@ -93,7 +93,7 @@ export function createVerifier(
     claims: UnverifiedClaims,
     now: number,
     uncached?: boolean,
-    issuer = issuers.get(claims['iss'] as string)
+    issuer = issuers.get(claims['iss'])
   ): Verdict | Promise<Verdict> => {
     if (issuer?.verifiesJwts === false) return judgeElsewhere(token, claims, issuer, uncached)
     const header = decodeHeader(headerSegment)

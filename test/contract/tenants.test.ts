@@ -59,6 +59,27 @@ t.test('META-11: any tenant is trusted if that is said, with one key set for all
   t.equal(provider.requests('/common/keys').length, 1)
 })
 
+t.test(
+  'JWT-1: an iss that can not even be turned into text is a defect of the token',
+  async (t) => {
+    const { app } = await startProvider(t, 'any')
+    const nested = `${'['.repeat(5500)}${']'.repeat(5500)}`
+    const encode = (text: string) => Buffer.from(text).toString('base64url')
+    for (const iss of [
+      '{"toString":1,"valueOf":1}',
+      '[[{"toString":null}]]',
+      nested,
+      '7',
+      'null'
+    ]) {
+      const token = `${encode('{"alg":"RS256","typ":"at+jwt"}')}.${encode(`{"iss":${iss}}`)}.AAAA`
+      const headers = { authorization: `Bearer ${token}` }
+      const { statusCode } = await app.inject({ url: '/whoami', headers })
+      t.equal(statusCode, 401, iss.slice(0, 30))
+    }
+  }
+)
+
 t.test('BCP-3: a key that belongs to one tenant signs for no other', async (t) => {
   const { send, issOf } = await startProvider(t, 'any', (origin) => `${origin}/${theirs}/v2.0`)
   t.equal((await send(issOf(theirs))).status, 200)
