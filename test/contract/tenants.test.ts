@@ -60,7 +60,7 @@ t.test('META-11: any tenant is trusted if that is said, with one key set for all
 })
 
 t.test(
-  'JWT-1: an iss that can not even be turned into text is a defect of the token',
+  'JWT-6: an iss that can not even be turned into text is a defect of the token',
   async (t) => {
     const { app } = await startProvider(t, 'any')
     const nested = `${'['.repeat(5500)}${']'.repeat(5500)}`
