@@ -31,7 +31,7 @@ export interface SenderConstraints {
   readonly mtls: boolean
 }
 
-/** What an API with bound tokens needs beyond one that has bearer tokens only. */
+/** How an API tells whether bound tokens are in the right hands. */
 export interface SenderConstraint {
   /** The schemes in which tokens can be sent. */
   readonly schemes: ReadonlySet<Scheme>
@@ -134,7 +134,8 @@ export function refuseUnprovable(
   { senderConstrained }: Guard,
   constraint: SenderConstraint | undefined
 ): void {
-  if (!senderConstrained || constraint !== undefined) return
+  const { dpopAlgorithms, mtls } = constraint?.published ?? noConstraints
+  if (!senderConstrained || mtls || dpopAlgorithms.length > 0) return
   const allowed = 'only with the option dpop or mtls of an issuer'
   throw new TypeError(`config.auth.senderConstrained: found true, allowed: ${allowed}`)
 }
@@ -154,6 +155,12 @@ export function refuseNewBinding(
     const allowed = 'off until a restart, since the API was started without it'
     throw new TypeError(`${name} of ${issuer}: found "${mode}", allowed: ${allowed}`)
   }
+  const { algorithms = [] } = constraint?.challenge ?? {}
+  const limit = bindings?.proofAlgorithms
+  const tooWeak = limit && algorithms.find((name) => !limit.includes(name))
+  if (tooWeak === undefined) return
+  const allowed = `${limit?.join(', ')} in dpopProofs.algorithms until a restart`
+  throw new TypeError(`profile of ${issuer}: found ${tooWeak} for proofs, allowed: ${allowed}`)
 }
 
 function bindingsOf(issuers: TrustedIssuers): ReadonlyMap<string, BindingPolicy> {

@@ -47,7 +47,10 @@ function isName(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
 
-/** Whatever an ID token says, it grants nothing; its client is who asked for it (OpenID Connect Core 1.0 section 2). */
+/**
+ * Whatever an ID token says, it grants nothing; its client is who asked for it (OpenID Connect Core 1.0 section 2),
+ * which without `azp` is its only audience, in a list or not.
+ */
 function withoutScopes(mapping: ClaimMapping): ClaimMapping {
-  return Object.freeze({ ...mapping, scopeClaims: [], client: [['azp'], ['aud']] })
+  return Object.freeze({ ...mapping, scopeClaims: [], client: [['azp'], ['aud'], ['aud', '0']] })
 }

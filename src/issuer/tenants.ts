@@ -5,6 +5,7 @@ export interface TenantOptions {
   readonly issuer: string
   readonly tenants?: readonly string[] | 'any' | undefined
   readonly tokens?: readonly string[] | undefined
+  readonly securityEvents?: object | undefined
 }
 
 /**
@@ -12,7 +13,7 @@ export interface TenantOptions {
  * look as good as others: so "any" has to be said.
  * @throws {TypeError} that names the option, what was found and what is allowed
  */
-export function checkTenants({ issuer, tenants, tokens }: TenantOptions): void {
+export function checkTenants({ issuer, tenants, tokens, securityEvents }: TenantOptions): void {
   if (!hasPlaceholder(issuer)) {
     check(tenants === undefined, 'tenants', tenants, 'nothing, as issuer has no {tenantid}')
     return
@@ -24,4 +25,7 @@ export function checkTenants({ issuer, tenants, tokens }: TenantOptions): void {
     throw wrongOption('tenants', 'a tenant twice', 'each once')
   const isJwt = tokens === undefined || !tokens.includes('opaque')
   check(isJwt, 'tokens', tokens, 'jwt alone, as issuer has {tenantid}')
+  // a session that they name could be one of any tenant: the event would be taken, and end nothing
+  if (securityEvents !== undefined)
+    throw wrongOption('securityEvents', 'a value', 'nothing, as issuer has {tenantid}')
 }

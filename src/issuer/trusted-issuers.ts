@@ -53,8 +53,12 @@ class TrustedIssuers {
     this.#resolved = resolve && new ResolvedIssuers(resolve, options)
   }
 
-  /** The issuer of tokens with exactly this `iss`, as far as it is known by now. */
-  get(iss: string): TrustedIssuer | undefined {
+  /**
+   * The issuer of tokens with exactly this `iss`, as far as it is known by now. What an unverified token says there may
+   * be anything, also what can't be turned into text.
+   */
+  get(iss: unknown): TrustedIssuer | undefined {
+    if (typeof iss !== 'string') return undefined
     const list = this.#list
     return list.byIss.get(iss) ?? findTenant(list, iss) ?? this.#resolved?.find(iss)
   }

@@ -30,7 +30,7 @@ export async function readLogoutToken(
   now: number
 ): Promise<readonly Mark[]> {
   const statement = readStatement(text)
-  const issuer = issuers.get(statement.claims['iss'] as string)
+  const issuer = issuers.get(statement.claims['iss'])
   const clientIds = issuer?.revocation.logoutClientIds
   expect(
     issuer !== undefined && clientIds !== undefined,
@@ -38,8 +38,8 @@ export async function readLogoutToken(
     'invalid_issuer'
   )
   const issuedUntil = checkLogoutToken(statement, clientIds, issuer, now)
-  const { algorithms } = issuer.policy
-  await verifyStatement(statement, { algorithms, keySet: issuer.keySet })
+  const { algorithms, issuer: signer } = issuer.policy
+  await verifyStatement(statement, { algorithms, keySet: issuer.keySet, signer })
   const { sub, sid } = statement.claims
   return marksOfSession({ issuer: issuer.policy.issuer, subject: sub, session: sid, issuedUntil })
 }

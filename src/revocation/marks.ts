@@ -91,11 +91,16 @@ function noMarks(): IssuerMarks {
 }
 
 function isCovered(principal: Principal, marks: IssuerMarks): boolean {
-  if (has(marks.token, claimOf(principal, 'jti'))) return true
+  if (marks.token.size > 0 && isNamed(principal, marks.token)) return true
   const until = lastMark(principal, marks)
   if (until === undefined) return false
   const iat = claimOf(principal, 'iat')
   return typeof iat !== 'number' || Math.floor(iat) <= until
+}
+
+/** By its `jti`, or by the claim that its issuer has in place of that: who revokes it may have read either. */
+function isNamed(principal: Principal, tokens: ReadonlyMap<unknown, number>): boolean {
+  return tokens.has(claimOf(principal, 'jti')) || tokens.has(principal.tokenId)
 }
 
 /** The latest time of the marks on a token; undefined if there is none, as for nearly all tokens. */
@@ -115,8 +120,4 @@ function lastMark(principal: Principal, marks: IssuerMarks): number | undefined 
 /** Most maps are empty when remembered tokens are swept, and texts that were never looked up cost a hash. */
 function get(map: ReadonlyMap<unknown, number>, value: unknown): number | undefined {
   return map.size === 0 ? undefined : map.get(value)
-}
-
-function has(map: ReadonlyMap<unknown, number>, value: unknown): boolean {
-  return get(map, value) !== undefined
 }

@@ -52,6 +52,14 @@ export function readStatement(text: string): Statement {
   return { text, algorithm: alg, keyId: kid, type, claims }
 }
 
+/** Whose keys a statement may be signed with. */
+export interface StatementKeys {
+  readonly algorithms: ReadonlySet<Algorithm>
+  readonly keySet: KeySet
+  /** Whom the key must sign for, where tenants share the set; default: the set's own issuer. */
+  readonly signer?: string | undefined
+}
+
 /**
  * Checks the signature with a key of the issuer, which is asked for new ones if need be.
  * @throws {StatementRefusedError} `invalid_key`
@@ -59,10 +67,10 @@ export function readStatement(text: string): Statement {
  */
 export async function verifyStatement(
   { text, algorithm, keyId }: Statement,
-  { algorithms, keySet }: { algorithms: ReadonlySet<Algorithm>; keySet: KeySet }
+  { algorithms, keySet, signer }: StatementKeys
 ): Promise<void> {
   expect(algorithms.has(algorithm), 'Its signing algorithm is not accepted')
-  const key = await findKey(keySet, { algorithm, keyId })
+  const key = await findKey(keySet, { algorithm, keyId }, signer)
   if (key === undefined && keySet.isFailing) throw unavailable(keySet)
   expect(key?.verify(text, algorithm) === true, 'Its signature is invalid', 'invalid_key')
 }

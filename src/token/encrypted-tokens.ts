@@ -87,7 +87,7 @@ async function open(token: string, issuers: TrustedIssuers): Promise<string | Re
     if (segments instanceof Refusal) return segments
     const claims = decodeClaims(segments.claims)
     if (claims instanceof Refusal) return claims
-    const own = issuers.get(claims['iss'] as string)?.encryption?.options
+    const own = issuers.get(claims['iss'])?.encryption?.options
     return isDeepStrictEqual(own, options) ? inner : refusals.untrusted_issuer
   }
   return refusals.undecryptable

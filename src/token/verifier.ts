@@ -122,7 +122,7 @@ class TokenVerifier {
   #judgeNew(
     jwt: SentJwt,
     now: number,
-    issuer = this.#issuers.get(jwt.claims['iss'] as string)
+    issuer = this.#issuers.get(jwt.claims['iss'])
   ): Verdict | Promise<Verdict> {
     if (issuer?.verifiesJwts === false) return judgeElsewhere(jwt, issuer)
     const header = decodeHeader(jwt.headerSegment)

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
-import t from 'tap'
-import latchkey from '../../src/index.ts'
+import t, { type Test } from 'tap'
+import latchkey, { type IssuerOptions } from '../../src/index.ts'
 import { openDatabase } from '../../src/storage/database.ts'
 import { createRevocationStore } from '../../src/storage/revocations.ts'
 import { startTestIssuer } from '../../src/testing.ts'
@@ -38,6 +38,43 @@ void t.test('a user of the plugin gets the routes of what is switched on', async
   t.equal(await statusOf(own), 200)
   await app.latchkey.revoke({ jti: 'own' })
   t.equal(await statusOf(own), 401)
+})
+
+/** An API whose tokens can be revoked; all is asked of `/`. */
+async function startRevocable(t: Test, options: Partial<IssuerOptions>) {
+  const storage = await openDatabase('memory://')
+  const app = Fastify()
+  t.teardown(() => app.close().then(() => storage.close()))
+  const revocationStore = createRevocationStore(storage)
+  await app.register(latchkey, { ...issuer.options, ...options, revocationStore })
+  app.get('/', async ({ principal: { clientId, tokenId } }) => ({ clientId, tokenId }))
+  await until(() => app.latchkey.isReady())
+  const ask = (token: string) =>
+    app.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })
+  return { app, ask }
+}
+
+void t.test('BEARER-6: a token is revoked by what its issuer calls its id, too', async (t) => {
+  const { app, ask } = await startRevocable(t, { claims: { tokenId: 'uti' } })
+  const token = await issuer.mint({ uti: 'one', jti: undefined })
+  for (const time of ['first', 'second', 'third'])
+    t.match((await ask(token)).json(), { tokenId: 'one' }, `the ${time} time`)
+  await app.latchkey.revoke({ jti: 'one' })
+  t.equal((await ask(token)).statusCode, 401, 'a verified one')
+  t.equal((await ask(await issuer.mint({ uti: 'one', jti: 'x' }))).statusCode, 401, 'a new one')
+  t.equal((await ask(await issuer.mint({ uti: 'two', jti: 'x' }))).statusCode, 200, 'another')
+  await app.latchkey.revoke({ jti: 'x' })
+  t.equal((await ask(await issuer.mint({ uti: 'two', jti: 'x' }))).statusCode, 401, 'by its jti')
+})
+
+void t.test('ID tokens end with those of their client, in whatever form aud is', async (t) => {
+  const { app, ask } = await startRevocable(t, { tokens: ['id'], idTokens: { clientId: 'app' } })
+  const mint = (aud: unknown) =>
+    issuer.mint({ aud, client_id: undefined, scope: undefined }, { header: { typ: 'JWT' } })
+  const tokens = [await mint('app'), await mint(['app'])]
+  for (const token of tokens) t.match((await ask(token)).json(), { clientId: 'app' })
+  await app.latchkey.revoke({ client: 'app', issuer: issuer.issuer })
+  for (const token of tokens) t.equal((await ask(token)).statusCode, 401)
 })
 
 void t.test('without a store nothing can be revoked', async (t) => {

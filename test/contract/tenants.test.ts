@@ -5,6 +5,7 @@ import { startTestIssuer } from '../../src/testing.ts'
 import { startGuardedApp } from '../support/guarded-app.ts'
 import { json, startHostileIssuer } from '../support/hostile-issuer.ts'
 import { assertInvalidToken, assertUnavailable } from '../support/outcomes.ts'
+import { mintLogoutToken, startRevocableApi } from '../support/revocable-api.ts'
 
 const [ours, theirs] = [
   '3f2504e0-4f89-41d3-9a0c-0305e82c3301',
@@ -13,12 +14,11 @@ const [ours, theirs] = [
 const sound = await startTestIssuer({ algorithms: ['RS256'] })
 t.teardown(() => sound.close())
 
-/** A provider whose tenants share a key set, and an API that trusts some of them. */
-async function startProvider(
-  t: Test,
-  tenants: IssuerOptions['tenants'],
-  keyIssuer: (origin: string) => string | undefined = (origin) => `${origin}/{tenantid}/v2.0`
-) {
+type KeyIssuer = (origin: string) => string | undefined
+const ofEvery: KeyIssuer = (origin) => `${origin}/{tenantid}/v2.0`
+
+/** A provider whose tenants share a key set. */
+async function startTenants(t: Test, keyIssuer = ofEvery) {
   const provider = await startHostileIssuer()
   t.teardown(() => provider.close())
   const { issuer: origin } = provider
@@ -27,11 +27,17 @@ async function startProvider(
   const keys = sound.jwks.keys.map((jwk) => ({ ...jwk, issuer: keyIssuer(origin) }))
   provider.on('/common/v2.0/.well-known/openid-configuration', json(document))
   provider.on('/common/keys', json({ keys }))
-  const { audience } = sound
-  const { call, app } = await startGuardedApp(t, { issuer: template, audience, tenants })
   const issOf = (tenant: string) => `${origin}/${tenant}/v2.0`
+  return { provider, origin, template, issOf }
+}
+
+/** Beside it an API that trusts some of them. */
+async function startProvider(t: Test, tenants: IssuerOptions['tenants'], keyIssuer?: KeyIssuer) {
+  const scene = await startTenants(t, keyIssuer)
+  const { audience } = sound
+  const { call, app } = await startGuardedApp(t, { issuer: scene.template, audience, tenants })
   const send = async (iss: string) => call({ token: await sound.mint({ iss }) })
-  return { provider, app, origin, template, issOf, send }
+  return { ...scene, app, send }
 }
 
 t.test('META-11: only the tenants of the list are trusted, each by its own iss', async (t) => {
@@ -59,6 +65,27 @@ t.test('META-11: any tenant is trusted if that is said, with one key set for all
   t.equal(provider.requests('/common/keys').length, 1)
 })
 
+t.test(
+  'JWT-6: an iss that can not even be turned into text is a defect of the token',
+  async (t) => {
+    const { app } = await startProvider(t, 'any')
+    const nested = `${'['.repeat(5500)}${']'.repeat(5500)}`
+    const encode = (text: string) => Buffer.from(text).toString('base64url')
+    for (const iss of [
+      '{"toString":1,"valueOf":1}',
+      '[[{"toString":null}]]',
+      nested,
+      '7',
+      'null'
+    ]) {
+      const token = `${encode('{"alg":"RS256","typ":"at+jwt"}')}.${encode(`{"iss":${iss}}`)}.AAAA`
+      const headers = { authorization: `Bearer ${token}` }
+      const { statusCode } = await app.inject({ url: '/whoami', headers })
+      t.equal(statusCode, 401, iss.slice(0, 30))
+    }
+  }
+)
+
 t.test('BCP-3: a key that belongs to one tenant signs for no other', async (t) => {
   const { send, issOf } = await startProvider(t, 'any', (origin) => `${origin}/${theirs}/v2.0`)
   t.equal((await send(issOf(theirs))).status, 200)
@@ -85,6 +112,21 @@ t.test('BCP-3: a key of another tenant does not sign for a single issuer either'
   assertInvalidToken(t, await call({ token }), 'signed by a key of another issuer')
 })
 
+t.test('BCP-3, BCL-3: a logout token is signed by a key of its own tenant', async (t) => {
+  const { template, issOf } = await startTenants(t, (origin) => `${origin}/${ours}/v2.0`)
+  const { ask, logout } = await startRevocableApi(t, {
+    issuer: template,
+    audience: sound.audience,
+    tenants: 'any',
+    backchannelLogout: { clientId: 'app' }
+  })
+  const token = await sound.mint({ iss: issOf(ours) })
+  t.equal((await ask(token)).status, 200)
+  t.equal((await logout(await mintLogoutToken(sound, { iss: issOf(theirs) }))).status, 400)
+  t.equal((await logout(await mintLogoutToken(sound, { iss: issOf(ours) }))).status, 200)
+  t.equal((await ask(token)).status, 401)
+})
+
 t.test('META-3: metadata of one tenant is not that of the template', async (t) => {
   const { provider, send, issOf, origin } = await startProvider(t, 'any')
   const document = { issuer: issOf(ours), jwks_uri: `${origin}/common/keys` }
@@ -105,7 +147,12 @@ for (const [name, options, message] of [
     /^tenants: /
   ],
   ['another placeholder', { issuer: 'https://id.example.com/{id}', tenants: 'any' }, /^issuer: /],
-  ['opaque tokens', { issuer: template, tenants: 'any', tokens: ['opaque'] }, /^tokens: /]
+  ['opaque tokens', { issuer: template, tenants: 'any', tokens: ['opaque'] }, /^tokens: /],
+  [
+    'security events, which name no tenant',
+    { issuer: template, tenants: 'any', securityEvents: { audience: 'events' } },
+    /^securityEvents: found a value, allowed: nothing/
+  ]
 ] as const)
   t.test(`a template with ${name} is refused at the start`, async (t) => {
     const start = startGuardedApp(t, { audience: 'a', ...options })
