@@ -3,6 +3,7 @@ import { type BindingJudge, createBindingJudge } from '../src/binding/binding-ju
 import {
   type BindingOptions,
   type BindingSettings,
+  createBindingCheck,
   readBindingOptions
 } from '../src/binding/binding-options.ts'
 import { ProofRefusal } from '../src/binding/proof-refusal.ts'
@@ -67,6 +68,7 @@ export async function createSenderConstraint(
     isTlsServer: () => 'setSecureContext' in app.server
   })
   const { proofs, clientCertFrom } = settings
+  issuers.admitOnly(createBindingCheck(settings))
   if (proofs === undefined && clientCertFrom === undefined) return undefined
   const store = await openStore(app, settings)
   app.addHook('onClose', () => store.close())
