@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createTrustedIssuers, type TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
 import { type Guard, parseGuard } from '../src/token/guard.ts'
-import type { TokenPolicy } from '../src/token/policy.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { createScopeHierarchy } from '../src/token/scope-hierarchy.ts'
 import { createDenials } from './denials.ts'
@@ -11,7 +10,7 @@ import { createLogObserver } from './log-observer.ts'
 import { createLatchkey } from './offered.ts'
 import { guardKey, issuersOf, type LatchkeyOptions } from './plugin-options.ts'
 import { offerRevocations, openRevocationList } from './revocation.ts'
-import { createSenderConstraint, refuseNewBinding, refuseUnprovable } from './sender-constraint.ts'
+import { createSenderConstraint, refuseUnprovable } from './sender-constraint.ts'
 import { createSignatureCheck } from './signature-check.ts'
 import { createExchangeToken } from './token-exchange.ts'
 
@@ -25,19 +24,15 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     throw new TypeError('latchkey: found a registration in this context or around it, allowed: one')
   }
   const revoked = await openRevocationList(app, options)
-  // bindings are prepared for the issuers of now; of later ones they are demanded in vain
-  let checkLater = (_policy: TokenPolicy): void => undefined
   const issuers = createTrustedIssuers(issuersOf(options), {
     prepare: createSignatureCheck,
     scopes: createScopeHierarchy(options.scopeImplies),
     observer: createLogObserver(app),
     store: options.keySetStore,
     revoked,
-    resolve: options.resolveIssuer,
-    checkPolicy: (policy) => checkLater(policy)
+    resolve: options.resolveIssuer
   })
   const constraint = await createSenderConstraint(app, options, issuers)
-  checkLater = (policy) => refuseNewBinding(policy, constraint)
   const denials = createDenials(options, constraint?.challenge)
   const revocations = await offerRevocations(revoked, issuers)
   const scopes = new Set<string>()

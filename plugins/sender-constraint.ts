@@ -3,6 +3,7 @@ import { type BindingJudge, createBindingJudge } from '../src/binding/binding-ju
 import {
   type BindingOptions,
   type BindingSettings,
+  createBindingCheck,
   readBindingOptions
 } from '../src/binding/binding-options.ts'
 import { ProofRefusal } from '../src/binding/proof-refusal.ts'
@@ -16,7 +17,6 @@ import type { Algorithm } from '../src/token/algorithms.ts'
 import type { Scheme } from '../src/token/authorization.ts'
 import type { BindingPolicy } from '../src/token/confirmation.ts'
 import type { Guard } from '../src/token/guard.ts'
-import type { TokenPolicy } from '../src/token/policy.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { Refusal } from '../src/token/refusal.ts'
 import type { Denials, ProofDenialOptions } from './denials.ts'
@@ -69,6 +69,7 @@ export async function createSenderConstraint(
     isTlsServer: () => 'setSecureContext' in app.server
   })
   const { proofs, clientCertFrom } = settings
+  issuers.admitOnly(createBindingCheck(settings))
   if (proofs === undefined && clientCertFrom === undefined) return undefined
   const store = await openStore(app, settings)
   app.addHook('onClose', () => store.close())
@@ -138,29 +139,6 @@ export function refuseUnprovable(
   if (!senderConstrained || mtls || dpopAlgorithms.length > 0) return
   const allowed = 'only with the option dpop or mtls of an issuer'
   throw new TypeError(`config.auth.senderConstrained: found true, allowed: ${allowed}`)
-}
-
-/** What is needed to check a binding is prepared at the start, for the issuers of then. */
-export function refuseNewBinding(
-  { issuer, bindings }: TokenPolicy,
-  constraint: SenderConstraint | undefined
-): void {
-  const isProvable = {
-    dpop: constraint?.challenge !== undefined,
-    mtls: constraint?.published.mtls === true
-  }
-  for (const name of ['dpop', 'mtls'] as const) {
-    const mode = bindings?.[name] ?? 'off'
-    if (mode === 'off' || isProvable[name]) continue
-    const allowed = 'off until a restart, since the API was started without it'
-    throw new TypeError(`${name} of ${issuer}: found "${mode}", allowed: ${allowed}`)
-  }
-  const { algorithms = [] } = constraint?.challenge ?? {}
-  const limit = bindings?.proofAlgorithms
-  const tooWeak = limit && algorithms.find((name) => !limit.includes(name))
-  if (tooWeak === undefined) return
-  const allowed = `${limit?.join(', ')} in dpopProofs.algorithms until a restart`
-  throw new TypeError(`profile of ${issuer}: found ${tooWeak} for proofs, allowed: ${allowed}`)
 }
 
 function bindingsOf(issuers: TrustedIssuers): ReadonlyMap<string, BindingPolicy> {

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance } from 'fastify'
-import { ConfigError } from './config/error.ts'
 import type { Config } from './config/schema.ts'
 
 /**
@@ -15,8 +14,8 @@ export function reloadOnHangup(app: FastifyInstance, config: Config, load: () =>
     try {
       running = apply(app, running, load())
     } catch (error) {
-      if (!(error instanceof ConfigError || error instanceof TypeError)) throw error
-      const [fault] = error.message.split('\n')
+      // whatever it is, such as settings nested too deep to be shown: a service that runs goes on
+      const [fault] = (error as Error).message.split('\n')
       app.log.error({ fault }, 'settings not taken, the old ones stay')
     }
   })

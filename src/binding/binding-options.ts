@@ -128,6 +128,28 @@ function allowedAlgorithms(bindings: BindingSurroundings['bindings']): readonly 
   return limited?.proofAlgorithms ?? supportedAlgorithms
 }
 
+/**
+ * Makes the check of issuers that come to be trusted later: their tokens can be bound only in ways that are judged since
+ * the start. Without it a bound token would pass as one that anybody may use.
+ * @returns what throws a TypeError that names the option, what was found and what is allowed
+ */
+export function createBindingCheck({
+  proofs,
+  clientCertFrom
+}: BindingSettings): (policy: { readonly bindings?: BindingPolicy | undefined }) => void {
+  return ({ bindings }) => {
+    if (bindings === undefined) return
+    const { dpop, mtls, proofAlgorithms } = bindings
+    const later = (name: string) => `off until a restart, as no issuer of the start has ${name}`
+    check(dpop === 'off' || proofs !== undefined, 'dpop', dpop, later('dpop'))
+    check(mtls === 'off' || clientCertFrom !== undefined, 'mtls', mtls, later('mtls'))
+    if (dpop === 'off' || proofAlgorithms === undefined) return
+    const alien = proofs?.algorithms.find((name) => !proofAlgorithms.includes(name))
+    const allowed = `a profile that accepts proofs with ${alien} as well, until a restart`
+    check(alien === undefined, 'profile', proofAlgorithms, allowed)
+  }
+}
+
 const proofOptionNames = ['nonces', 'nonceSecret', 'nonceSecretFile', 'algorithms']
 
 function checkNames(options: ProofOptions): ProofOptions {

@@ -136,12 +136,16 @@ function whose(pointer: string, { issuers }: Record<string, unknown>): string {
 function describeFound(pointer: string, value: unknown): string {
   if (value === undefined) return 'nothing'
   if (pointer === '/databaseUrl' || pointer === '/redisUrl') return describeSecret(value)
-  if (secretNames.some((name) => pointer.endsWith(`/${name}`))) return 'a value that is not shown'
+  const isSecret = [...secretNames, ...secretHolders].some((name) => pointer.endsWith(`/${name}`))
+  if (isSecret) return 'a value that is not shown'
   const shown = JSON.stringify(value, withoutSecrets).replace(/\/\/[^/]*@/, '//***@')
   return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown
 }
 
 const secretNames = ['clientSecret', 'privateKey', 'nonceSecret']
+
+/** Objects with a secret among their members, in whose place it may stand by mistake. */
+const secretHolders = ['introspection', 'tokenExchange', 'dpopProofs']
 
 function withoutSecrets(name: string, value: unknown): unknown {
   return secretNames.includes(name) ? '***' : value

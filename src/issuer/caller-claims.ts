@@ -54,7 +54,9 @@ export function createCallerClaims(
   const exchange =
     fetchTokens &&
     authenticate &&
-    createTokenExchange({ issuer, keySet, fetch: fetchTokens, authenticate, observer, clock })
+    onFirstCall(() =>
+      createTokenExchange({ issuer, keySet, fetch: fetchTokens, authenticate, observer, clock })
+    )
   const ownClients = [introspection?.clientId, client?.clientId].filter((id) => id !== undefined)
   const createReader = () =>
     onFirstCall(() => createUserInfoReader({ ...context, fetch: fetchUserInfo, ownClients }))

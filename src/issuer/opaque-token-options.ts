@@ -10,6 +10,7 @@ import {
 import type { Decryption } from './decryption.ts'
 import { createIntrospection } from './introspection.ts'
 import type { KeySet } from './key-set.ts'
+import { onFirstCall } from './on-first-call.ts'
 import { check, wrongOption } from './option-check.ts'
 import { openAnswer } from './signed-answer.ts'
 import { verifySignedAnswer } from './signed-introspection.ts'
@@ -118,5 +119,6 @@ export function createOpaqueTokenJudge(
     authenticate,
     verify: signedAnswers ? verify : undefined
   })
-  return createOpaqueTokens({ ...context, introspect, cacheSeconds })
+  // its caches take their memory at once: of many issuers most are never asked
+  return onFirstCall(() => createOpaqueTokens({ ...context, introspect, cacheSeconds }))
 }

@@ -14,6 +14,9 @@ export interface TrustedIssuersOptions extends TrustDependencies {
   readonly resolve?: ResolveIssuer | undefined
 }
 
+/** Judges an issuer by what the API can do. @throws {TypeError} that names its option */
+type AdmitIssuer = NonNullable<TrustDependencies['admit']>
+
 /** What another list of issuers changed, by their identifiers. */
 export interface IssuerChanges {
   readonly added: readonly string[]
@@ -40,7 +43,7 @@ export function createTrustedIssuers(
  * resolved at run time. What an issuer costs, connections, keys and timers, begins with its use.
  */
 class TrustedIssuers {
-  readonly #options: TrustedIssuersOptions
+  readonly #options: TrustedIssuersOptions & { admit: AdmitIssuer }
   readonly #resolved: ResolvedIssuers | undefined
   #list: IssuerList
 
@@ -48,9 +51,9 @@ class TrustedIssuers {
     const { resolve } = options
     const isFunction = resolve === undefined || typeof resolve === 'function'
     check(isFunction, 'resolveIssuer', resolve, 'a function')
-    this.#options = options
+    this.#options = { ...options, admit: () => undefined }
     this.#list = this.#read(list)
-    this.#resolved = resolve && new ResolvedIssuers(resolve, options)
+    this.#resolved = resolve && new ResolvedIssuers(resolve, this.#options)
   }
 
   /**
@@ -66,6 +69,11 @@ class TrustedIssuers {
   /** Asks for an issuer that {@link TrustedIssuers.get} does not know; undefined if it is not trusted. */
   resolve(iss: unknown): Asking | undefined {
     return typeof iss === 'string' ? this.#resolved?.ask(iss) : undefined
+  }
+
+  /** Has issuers that come later judged by what the API was made for when it started. */
+  admitOnly(admit: AdmitIssuer): void {
+    this.#options.admit = admit
   }
 
   /** The issuers of the list. */

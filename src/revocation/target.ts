@@ -1,4 +1,5 @@
 import { ProblemError } from '../http/problem.ts'
+import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import { everyIssuer, isMarkValue, type Mark, maxValueLength } from './mark.ts'
 
@@ -18,6 +19,11 @@ const kinds = {
   client: 'client'
 } as const satisfies Readonly<Record<string, Mark['kind']>>
 
+/** Seconds by which the clock of an issuer may differ at most. */
+const maxTolerance = 300
+/** Seconds for an issuer that is not at hand. */
+const usualTolerance = 5
+
 /**
  * The mark of a target. Where it is about tokens issued up to now, those count as well that the clock of their issuer,
  * by as much as the two may differ, seems to have issued later.
@@ -26,7 +32,9 @@ const kinds = {
  */
 export function markOf(target: RevocationTarget, issuers: TrustedIssuers, now: number): Mark {
   const { issuer = everyIssuer } = target
-  if (issuer !== everyIssuer && issuers.get(issuer) === undefined)
+  const isKnown = issuer === everyIssuer || issuers.get(issuer) !== undefined
+  // one that is resolved at run time may be at hand in another instance only
+  if (!isKnown && !(issuers.isOpen && isIdentifierUrl(issuer)))
     throw wrong('issuer', 'is not trusted here')
   if ('issuedBefore' in target) return markOfAll(issuer, target.issuedBefore, now)
   for (const [name, kind] of Object.entries(kinds)) {
@@ -34,7 +42,11 @@ export function markOf(target: RevocationTarget, issuers: TrustedIssuers, now: n
     if (value === undefined) continue
     if (!isMarkValue(value)) throw wrong(name, `is not a text of 1 to ${maxValueLength} characters`)
     if (kind !== 'token' && issuer === everyIssuer) throw wrong('issuer', `is needed with ${name}`)
-    const tolerance = issuers.get(issuer)?.policy.clockTolerance ?? 0
+    // a mark on a token must reach as far as any that exists, or one on all tokens would take its place and cover less
+    const tolerance =
+      kind === 'token'
+        ? maxTolerance
+        : (issuers.get(issuer)?.policy.clockTolerance ?? usualTolerance)
     return { kind, issuer, value, issuedUntil: Math.floor(now + tolerance) }
   }
   throw wrong('', 'has none of jti, subject, session, client, issuedBefore')

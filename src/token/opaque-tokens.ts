@@ -20,8 +20,8 @@ export interface OpaqueTokensOptions {
   /** Seconds for which an active answer is used again: how long a revoked token may still be accepted. */
   readonly cacheSeconds: number
   readonly observer: Observer
-  /** Asked about each active token; default: none is revoked. */
-  readonly revoked?: RevokedTokens | undefined
+  /** Asked about each active token, a remembered one too; default: none is revoked. */
+  readonly revoked?: Pick<RevokedTokens, 'covers'> | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
 }
@@ -51,14 +51,14 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
   const good = new LRUCache<string, Kept>({ max: maxKept })
   const refused = new LRUCache<string, Kept>({ max: maxKept })
   const running = new Map<string, Promise<Verdict>>()
-  options.revoked?.onRevoked((isRevoked) => {
-    for (const [name, { verdict }] of good)
-      if (!(verdict instanceof Refusal) && isRevoked(verdict)) good.delete(name)
-  })
 
+  // marks are looked up each time, which costs less than the digest: a listener would outlive an issuer that was replaced
   const find = (name: string): Verdict | undefined => {
     const kept = good.get(name) ?? refused.get(name)
-    return kept !== undefined && clock() < kept.usableUntil ? kept.verdict : undefined
+    if (kept === undefined || clock() >= kept.usableUntil) return undefined
+    const { verdict } = kept
+    if (verdict instanceof Refusal) return verdict
+    return options.revoked?.covers(verdict) === true ? refusals.revoked : verdict
   }
 
   const keep = (name: string, verdict: Principal | Refusal): void => {

@@ -4,8 +4,8 @@ import type { Principal } from './principal.ts'
 export type IsRevoked = (principal: Principal) => boolean
 
 /**
- * What is known of revoked tokens. Asked when a verified token would be remembered, and only then: whoever remembers
- * tokens listens, and drops those that are revoked later. So a token that is known costs no check at all.
+ * What is known of revoked tokens. Asked when a verified JWT would be remembered, and only then: what remembers them
+ * listens, for as long as the API runs, and drops those that are revoked later. So one that is known costs no check.
  */
 export interface RevokedTokens {
   readonly covers: IsRevoked

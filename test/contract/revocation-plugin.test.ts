@@ -97,3 +97,44 @@ void t.test('a lifetime that makes no sense stops the start', async (t) => {
     await t.rejects(start, { message: /^maxTokenLifetime: found/ })
   }
 })
+
+void t.test(
+  'a mark on all tokens never makes one good again that was revoked by its id',
+  async (t) => {
+    const storage = await openDatabase('memory://')
+    const app = Fastify()
+    t.teardown(() => app.close().then(() => storage.close()))
+    const revocationStore = createRevocationStore(storage)
+    await app.register(latchkey, { ...issuer.options, revocationStore })
+    app.get('/', async () => 'in')
+    await until(() => app.latchkey.isReady())
+    // the clock of the issuer is ahead, within the tolerance
+    const token = await issuer.mint({ jti: 'ahead', iat: Math.floor(Date.now() / 1000) + 4 })
+    const headers = { authorization: `Bearer ${token}` }
+    await app.latchkey.revoke({ jti: 'ahead' })
+    t.equal((await app.inject({ url: '/', headers })).statusCode, 401)
+    await app.latchkey.revoke({ issuedBefore: new Date() })
+    t.equal((await app.inject({ url: '/', headers })).statusCode, 401)
+  }
+)
+
+void t.test(
+  'tokens of an issuer that is resolved at run time can be revoked by any instance',
+  async (t) => {
+    const storage = await openDatabase('memory://')
+    const app = Fastify()
+    t.teardown(() => app.close().then(() => storage.close()))
+    const revocationStore = createRevocationStore(storage)
+    const resolveIssuer = () => issuer.options
+    await app.register(latchkey, { issuers: [], resolveIssuer, revocationStore })
+    app.get('/', async () => 'in')
+    await app.latchkey.revoke({ subject: 'ada', issuer: issuer.issuer })
+    const statusOf = async (sub: string) => {
+      const headers = { authorization: `Bearer ${await issuer.mint({ sub })}` }
+      return (await app.inject({ url: '/', headers })).statusCode
+    }
+    t.equal(await statusOf('ada'), 401)
+    t.equal(await statusOf('bob'), 200)
+    await t.rejects(app.latchkey.revoke({ subject: 'ada', issuer: 'x' }), { name: 'ProblemError' })
+  }
+)

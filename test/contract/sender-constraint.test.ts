@@ -165,13 +165,3 @@ void t.test('DPOP-25: pages may send proofs, and read challenges and nonces', as
   for (const field of ['WWW-Authenticate', 'DPoP-Nonce'])
     t.match(refused.headers['access-control-expose-headers'], field)
 })
-
-void t.test('DPOP-17: a binding of an issuer that is resolved later is not taken up', async (t) => {
-  const late = await startTestIssuer({ algorithms: ['RS256'] })
-  t.teardown(() => late.close())
-  const resolveIssuer = () => ({ ...late.options, dpop: 'required' as const })
-  const { call } = await startGuardedApp(t, { issuers: [issuer.options], resolveIssuer })
-  const token = await late.mint({ cnf: client.cnf })
-  for (let time = 0; time < 3; time++) t.equal((await call({ token })).status, 503)
-  t.equal((await call(client.call(token))).status, 401, 'in a scheme that is not on')
-})

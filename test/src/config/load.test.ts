@@ -302,6 +302,8 @@ t.test('UserInfo, token exchange and decryption are set up in the file', async (
   for (const [change, message] of [
     [{ userinfo: 'on' }, /userinfo: found "on", allowed: forward, exchange, introspection, claims/],
     [{ tokenExchange: { ...tokenExchange, clientSecret: [secret] } }, /a value that is not shown/],
+    [{ tokenExchange: secret }, /a value that is not shown/],
+    [{ introspection: secret }, /a value that is not shown/],
     [
       { tokenExchange: { ...tokenExchange, resource: '/me' } },
       /found "\/me", allowed: a URL without/

@@ -3,7 +3,6 @@ import { Marks } from '../../../src/revocation/marks.ts'
 import { silentObserver } from '../../../src/observe/observer.ts'
 import { plainMapping } from '../../../src/token/claim-mapping.ts'
 import { createOpaqueTokens } from '../../../src/token/opaque-tokens.ts'
-import type { IsRevoked } from '../../../src/token/revoked-tokens.ts'
 import { refusals } from '../../../src/token/refusal.ts'
 
 const issuer = 'https://id.example.com'
@@ -11,7 +10,6 @@ const now = Math.floor(Date.now() / 1000)
 
 void t.test('a mark ends opaque tokens too, those with a kept answer at once', async (t) => {
   const marks = new Marks()
-  const listeners: ((isRevoked: IsRevoked) => void)[] = []
   const judge = createOpaqueTokens({
     policy: {
       issuer,
@@ -27,16 +25,12 @@ void t.test('a mark ends opaque tokens too, those with a kept answer at once', a
     introspect: async (token) => ({ sub: token, aud: 'api', exp: now + 600, iat: now - 60 }),
     cacheSeconds: 30,
     observer: silentObserver,
-    revoked: {
-      covers: (principal) => marks.covers(principal),
-      onRevoked: (listener) => void listeners.push(listener)
-    }
+    revoked: marks
   })
   const isGood = async (token: string) => 'subject' in (await judge(token))
   t.ok((await isGood('ada')) && (await isGood('bob')))
 
   marks.add({ kind: 'subject', issuer, value: 'ada', issuedUntil: now })
-  for (const tell of listeners) tell((principal) => marks.covers(principal))
 
   t.equal(await judge('ada'), refusals.revoked)
   t.ok(await isGood('bob'))
