@@ -12,6 +12,7 @@ import {
   type SenderConstraints
 } from './sender-constraint.ts'
 import { readUserInfo } from './read-user-info.ts'
+import { createStatementsCheck } from './revocation.ts'
 
 /** What the plugin adds to the instance it is registered in. */
 export interface Latchkey {
@@ -67,11 +68,15 @@ export function createLatchkey(
   denials: Denials,
   { scopes, detailsTypes, constraint, revocations }: Offered
 ): Latchkey {
+  const refuseNewStatements = createStatementsCheck(revocations)
   return {
     get issuers() {
       return issuers.advertised
     },
-    replaceIssuers: (list) => issuers.replace(list),
+    replaceIssuers(list) {
+      refuseNewStatements(list)
+      return issuers.replace(list)
+    },
     scopes: () => [...scopes].sort(),
     authorizationDetailsTypes: () => [...detailsTypes].sort(),
     senderConstraints: constraint?.published ?? noConstraints,

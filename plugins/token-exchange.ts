@@ -7,15 +7,18 @@ import type { Principal } from '../src/token/principal.ts'
 import { isScope } from '../src/token/scope.ts'
 import { accessTokenOf } from './access-token.ts'
 
+/**
+ * Exchanges the caller's token for one with which this API calls another for them (RFC 8693). Look at its `scopes`:
+ * the issuer may grant less. Never send it to the caller.
+ * @throws {ProblemError} if the issuer has no `tokenExchange` (501), refuses (403), or can not be asked
+ * @throws {TypeError} for a target that is none, and on a public route
+ */
+export type ExchangeToken = (target: ExchangeTarget) => Promise<ExchangedToken>
+
 declare module 'fastify' {
   interface FastifyRequest {
-    /**
-     * Exchanges the caller's token for one with which this API calls another for them (RFC 8693). Look at its `scopes`:
-     * the issuer may grant less. Never send it to the caller.
-     * @throws {ProblemError} if the issuer has no `tokenExchange` (501), refuses (403), or can not be asked
-     * @throws {TypeError} for a target that is none, and on a public route
-     */
-    exchangeToken: (target: ExchangeTarget) => Promise<ExchangedToken>
+    /** A token with which this API calls another for the caller. */
+    exchangeToken: ExchangeToken
   }
 }
 

@@ -38,6 +38,8 @@ const plugin = fp(latchkey, { name: 'latchkey-with-metadata', fastify: '5.x' })
 
 export default plugin
 export type { Latchkey, LatchkeyOptions } from '../plugins/latchkey.ts'
+// its file types `request.exchangeToken`: compilers of users only read what is exported from here
+export type { ExchangeToken } from '../plugins/token-exchange.ts'
 export type { ProofOptions } from './binding/binding-options.ts'
 export { ProblemError, type ProblemKind } from './http/problem.ts'
 export type { DecryptionOptions } from './issuer/decryption.ts'

@@ -27,6 +27,9 @@ app.get('/reports', { config: { auth: { scopes: ['reports:read'] } } }, async (r
 app.get('/ping', { config: { auth: false } }, async () => 'pong')
 app.get('/either', { config: { auth: { anyScope: ['a', 'b'] } } }, async () => app.latchkey.isReady())
 app.get('/vault', { config: { auth: { acr: ['gold'], maxAge: 300, allow: ({ roles }) => roles.length > 1 } } }, async () => 'x')
+app.get('/invoices', async (request) => (await request.exchangeToken({ audience: 'billing', scopes: ['read'] })).token)
+app.get('/bound', { config: { auth: { senderConstrained: true } } }, async ({ principal }) => principal.confirmation)
+app.get('/about', async (request) => (await app.latchkey.readUserInfo(request)).sub)
 // @ts-expect-error a predicate answers at once
 app.get('/late', { config: { auth: { allow: async () => true } } }, async () => 'x')
 

@@ -33,6 +33,13 @@ void t.test('a user of the plugin gets the routes of what is switched on', async
   t.equal(await push('/backchannel-logout'), 200)
   t.equal(await statusOf(token), 401)
   t.equal(await push('/security-events'), 404)
+  const events = {
+    ...issuer.options,
+    securityEvents: { audience: 'https://api.example.com/events' }
+  }
+  t.throws(() => app.latchkey.replaceIssuers([events]), {
+    message: /^securityEvents: found a value, allowed: none until a restart/
+  })
 
   const own = await issuer.mint({ sub: 'bob', jti: 'own' })
   t.equal(await statusOf(own), 200)
