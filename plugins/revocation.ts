@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { check } from '../src/issuer/option-check.ts'
+import { check } from '../src/config/option-check.ts'
 import type { TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
 import type { RevocationList } from '../src/revocation/revocation-list.ts'
 import type { RevocationStore } from '../src/revocation/revocation-store.ts'

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { isAddressBlock, isRedisUrl } from '../config/rules.ts'
-import { check, wrongOption } from '../issuer/option-check.ts'
+import { check, wrongOption } from '../config/option-check.ts'
+import { readOptionFile } from '../config/option-file.ts'
 import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
 import type { BindingMode, BindingPolicy } from '../token/confirmation.ts'
+import { isObject } from '../json/object.ts'
 
 /** How DPoP proofs are judged (RFC 9449), for all issuers with `dpop`. */
 export interface ProofOptions {
@@ -128,9 +129,8 @@ function allowedAlgorithms(bindings: BindingSurroundings['bindings']): readonly 
 const proofOptionNames = ['nonces', 'nonceSecret', 'nonceSecretFile', 'algorithms']
 
 function checkNames(options: ProofOptions): ProofOptions {
-  const isObject = typeof options === 'object' && options !== null && !Array.isArray(options)
   const allowed = `an object with ${proofOptionNames.join(', ')}`
-  check(isObject, 'dpopProofs', options, allowed)
+  check(isObject(options), 'dpopProofs', options, allowed)
   const unknown = Object.keys(options).find((name) => !proofOptionNames.includes(name))
   if (unknown === undefined) return options
   throw wrongOption(`dpopProofs.${unknown}`, 'an unknown option', proofOptionNames.join(', '))
@@ -138,19 +138,12 @@ function checkNames(options: ProofOptions): ProofOptions {
 
 function readSecret(
   { nonceSecret, nonceSecretFile }: ProofOptions,
-  readFile = (path: string) => readFileSync(path, 'utf8')
+  readFile?: (path: string) => string
 ): string | undefined {
   if (nonceSecretFile === undefined) return checkSecret('dpopProofs.nonceSecret', nonceSecret)
   const name = 'dpopProofs.nonceSecretFile'
   if (nonceSecret !== undefined) throw wrongOption(name, 'nonceSecret beside it', 'one of the two')
-  try {
-    return checkSecret(name, readFile(nonceSecretFile).trim())
-  } catch (cause) {
-    if (cause instanceof TypeError) throw cause
-    const { code = 'unreadable' } = cause as NodeJS.ErrnoException
-    const found = `${JSON.stringify(nonceSecretFile)} (${code})`
-    throw wrongOption(name, found, 'a readable file', { cause })
-  }
+  return checkSecret(name, readOptionFile(name, nonceSecretFile, readFile).trim())
 }
 
 function checkSecret(name: string, secret: string | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import { type BoundedFetch, type BoundedResponse, isAllowedUrl } from './bounded-fetch.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
 import { documentHome } from './issuer-template.ts'
+import { isObject } from '../json/object.ts'
 
 /** What is used of an issuer's metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2). */
 export interface IssuerMetadata {
@@ -81,10 +82,10 @@ export function parseJsonObject(
     // without its cause, which goes to the log: a syntax error quotes the text, and that may be about a person
     throw new IssuerFaultError(what, 'is not JSON')
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     throw new IssuerFaultError(what, 'is not a JSON object')
   }
-  return value as Record<string, unknown>
+  return value
 }
 
 function readDocument(url: string, fetch: BoundedFetch): Promise<BoundedResponse> {

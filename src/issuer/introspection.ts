@@ -5,7 +5,7 @@ import { parseJsonObject } from './discovery.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
 import type { KeySet } from './key-set.ts'
 import { retryAfterOf } from './retry-after.ts'
-import { isDeeper, maxDepth } from './nesting.ts'
+import { isDeeper, maxDepth } from '../json/nesting.ts'
 import { signedAnswerType } from './signed-introspection.ts'
 
 /** What an issuer says of an active token (RFC 7662 section 2.2), unchecked. */

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { createOpaqueTokens, type OpaqueTokensOptions } from '../token/opaque-tokens.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { type ClosableFetch, isAllowedUrl } from './bounded-fetch.ts'
@@ -10,9 +9,10 @@ import {
 import type { Decryption } from './decryption.ts'
 import { createIntrospection } from './introspection.ts'
 import type { KeySet } from './key-set.ts'
-import { check, wrongOption } from './option-check.ts'
+import { check, wrongOption } from '../config/option-check.ts'
 import { openAnswer } from './signed-answer.ts'
 import { verifySignedAnswer } from './signed-introspection.ts'
+import { isObject } from '../json/object.ts'
 
 /** How the issuer is asked about tokens (RFC 7662): as which client, and how often. */
 export interface IntrospectionOptions extends ClientOptions {
@@ -60,7 +60,7 @@ export interface OpaqueTokenDependencies {
  */
 export function readOpaqueTokenOptions(
   { issuer, tokens = ['jwt'], introspection, userinfo }: TokenKindOptions,
-  { readFile = (path) => readFileSync(path, 'utf8'), clock = Date.now }: OpaqueTokenDependencies
+  { readFile, clock = Date.now }: OpaqueTokenDependencies
 ): OpaqueTokenSettings | undefined {
   const isList = Array.isArray(tokens) && tokens.length > 0
   const fits = isList && tokens.every((kind) => tokenKinds.includes(kind))
@@ -71,8 +71,7 @@ export function readOpaqueTokenOptions(
     throw wrongOption(`introspection of ${issuer}`, 'a value', allowed)
   }
   const allowed = 'an object with clientId and its credentials, since tokens has "opaque"'
-  const isObject = typeof introspection === 'object' && introspection !== null
-  check(isObject, `introspection of ${issuer}`, undefined, allowed)
+  check(isObject(introspection), `introspection of ${issuer}`, undefined, allowed)
   const { cacheSeconds = 30, signedAnswers = false, clientId, endpoint } = introspection
   const isTime = Number.isFinite(cacheSeconds) && cacheSeconds >= 0 && cacheSeconds <= 3600
   const name = `introspection.cacheSeconds of ${issuer}`

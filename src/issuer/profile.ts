@@ -2,7 +2,7 @@ import type { Algorithm } from '../token/algorithms.ts'
 import type { BindingMode, BindingPolicy } from '../token/confirmation.ts'
 import { normalizedType } from '../token/token-type.ts'
 import type { TokenKind } from './opaque-token-options.ts'
-import { check, wrongOption } from './option-check.ts'
+import { check, wrongOption } from '../config/option-check.ts'
 
 /** The sets of rules that one word switches on. */
 export const profileNames = ['rfc9068', 'fapi2'] as const

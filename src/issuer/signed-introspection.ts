@@ -1,5 +1,6 @@
 import type { UnverifiedClaims } from '../token/unverified.ts'
 import { expect, readSignedAnswer, type SignedAnswerContext } from './signed-answer.ts'
+import { isObject } from '../json/object.ts'
 
 /** Media type of signed answers (RFC 9701 section 4); without `application/` the `typ` of their header. */
 export const signedAnswerType = 'application/token-introspection+jwt'
@@ -42,8 +43,4 @@ function checkClaims(
   const isRecent =
     typeof iat === 'number' && iat <= now + clockTolerance && iat + maxAge + clockTolerance >= now
   expect(isRecent, what, 'iat')
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

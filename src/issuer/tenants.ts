@@ -1,5 +1,5 @@
 import { hasPlaceholder, isIssuerTemplate, isTenantId } from './issuer-template.ts'
-import { check, wrongOption } from './option-check.ts'
+import { check, wrongOption } from '../config/option-check.ts'
 
 export interface TenantOptions {
   readonly issuer: string

@@ -5,7 +5,7 @@ import type { BoundedResponse } from './bounded-fetch.ts'
 import type { Decryption } from './decryption.ts'
 import { parseJsonObject } from './discovery.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
-import { isDeeper, maxDepth } from './nesting.ts'
+import { isDeeper, maxDepth } from '../json/nesting.ts'
 import { expect, openAnswer, readSignedAnswer, type SignedAnswerContext } from './signed-answer.ts'
 
 /** The claims of a UserInfo answer (OpenID Connect Core 1.0 section 5.3.2), as the issuer sent them; deeply frozen. */

@@ -1,11 +1,12 @@
 import { isIdentifierUrl } from '../issuer/identifier-url.ts'
-import { check, wrongOption } from '../issuer/option-check.ts'
+import { check, wrongOption } from '../config/option-check.ts'
 import type { RevokedTokens } from '../token/revoked-tokens.ts'
 import {
   createTransmitterKeys,
   type EventStream,
   type TransmitterDependencies
 } from './event-stream.ts'
+import { isObject } from '../json/object.ts'
 
 /** How an issuer tells that tokens end early. Both need the option `revocationStore`. */
 export interface IssuerRevocationOptions {
@@ -98,10 +99,9 @@ function membersOf(
   value: unknown,
   names: readonly string[]
 ): Readonly<Record<string, unknown>> {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  const fits = isObject && Object.keys(value).every((name) => names.includes(name))
+  const fits = isObject(value) && Object.keys(value).every((name) => names.includes(name))
   check(fits, setting, value, `an object with ${names.join(', ')}`)
-  return value as Record<string, unknown>
+  return value
 }
 
 function textsOf(setting: string, value: unknown): ReadonlySet<string> {

@@ -89,11 +89,6 @@ export function expect(
   if (!condition) throw new StatementRefusedError(fault, message)
 }
 
-/** Whether a value is a JSON object. */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function readable<Part>(part: Part | Refusal): Part {
   if (part instanceof Refusal) throw new StatementRefusedError('invalid_request', 'It is no JWT')
   return part

@@ -1,6 +1,7 @@
 import type { Surroundings } from './demand.ts'
 import { isChallengeText } from './challenge.ts'
 import type { Principal } from './principal.ts'
+import { isObject } from '../json/object.ts'
 
 /** What one object of a token's `authorization_details` must grant (RFC 9396 section 2). */
 export interface DetailsDeclaration {
@@ -70,8 +71,4 @@ function isTyped(value: unknown): value is Record<string, unknown> & { readonly 
 
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((entry) => typeof entry === 'string')
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -9,7 +9,17 @@ export function check(
   found: unknown,
   allowed: string
 ): asserts condition {
-  if (!condition) throw wrongOption(name, JSON.stringify(found) ?? 'nothing', allowed)
+  if (!condition) throw wrongValue(name, found, allowed)
+}
+
+/** Whether a value is a text that says something. */
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+/** The error that {@link check} throws. */
+export function wrongValue(name: string, found: unknown, allowed: string): TypeError {
+  return wrongOption(name, JSON.stringify(found) ?? 'nothing', allowed)
 }
 
 /** The error for a wrong option; `found` says in words what {@link check} shows as JSON. */
