@@ -1,5 +1,5 @@
 import { isAddressBlock, isRedisUrl } from '../config/rules.ts'
-import { check, wrongOption } from '../config/option-check.ts'
+import { check, isListFrom, wrongOption } from '../config/option-check.ts'
 import { readOptionFile } from '../config/option-file.ts'
 import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
 import type { BindingMode, BindingPolicy } from '../token/confirmation.ts'
@@ -110,8 +110,7 @@ function readProofOptions(
   const usual = usualAlgorithms.filter((name) => supported.includes(name))
   const { nonces = false, algorithms = usual } = checkNames(dpopProofs ?? {})
   check(typeof nonces === 'boolean', 'dpopProofs.nonces', nonces, 'true or false')
-  const isList = Array.isArray(algorithms) && algorithms.length > 0
-  const fits = isList && algorithms.every((name) => supported.includes(name))
+  const fits = isListFrom(algorithms, supported)
   check(fits, 'dpopProofs.algorithms', algorithms, `one or more of ${supported.join(', ')}`)
   const nonceSecret = readSecret(dpopProofs ?? {}, readFile)
   if (nonceSecret !== undefined && !nonces)

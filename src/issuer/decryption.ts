@@ -1,6 +1,6 @@
 import { KeyObject } from 'node:crypto'
 import { importPrivateKey } from './client-authentication.ts'
-import { check, wrongOption } from '../config/option-check.ts'
+import { check, isListFrom, wrongOption } from '../config/option-check.ts'
 import { readOptionFile } from '../config/option-file.ts'
 import { isObject } from '../json/object.ts'
 
@@ -101,9 +101,12 @@ function algorithmsFor(
 ): string[] {
   const fitting = algorithmsOf(key)
   if (algorithms === undefined) return [...fitting]
-  const isList = Array.isArray(algorithms) && algorithms.length > 0
-  const fits = isList && algorithms.every((algorithm) => fitting.includes(algorithm))
   const name = `decryption.algorithms of ${issuer}`
-  check(fits, name, algorithms, `with this key one or more of ${fitting.join(', ')}`)
+  check(
+    isListFrom(algorithms, fitting),
+    name,
+    algorithms,
+    `with this key one or more of ${fitting.join(', ')}`
+  )
   return [...algorithms]
 }

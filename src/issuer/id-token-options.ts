@@ -1,7 +1,7 @@
 import type { ClaimMapping } from '../token/claim-mapping.ts'
 import type { IdTokenPolicy } from '../token/id-token.ts'
 import type { TokenKind } from './opaque-token-options.ts'
-import { check, isText, wrongOption } from '../config/option-check.ts'
+import { check, isListOf, isText, wrongOption } from '../config/option-check.ts'
 import { isObject } from '../json/object.ts'
 
 /** Which ID tokens may stand in for access tokens. */
@@ -39,8 +39,12 @@ export function readIdTokenOptions(
   const unknown = Object.keys(settings).find((member) => member !== 'clientId')
   check(unknown === undefined, `idTokens.${unknown} of ${issuer}`, 'an unknown option', 'clientId')
   const clientIds: unknown[] = [settings.clientId].flat()
-  const isList = clientIds.length > 0 && clientIds.every(isText)
-  check(isList, `idTokens.clientId of ${issuer}`, settings.clientId, 'one or more client ids')
+  check(
+    isListOf(clientIds, isText),
+    `idTokens.clientId of ${issuer}`,
+    settings.clientId,
+    'one or more client ids'
+  )
   return { clientIds: new Set(clientIds), areOnly, mapping: withoutScopes(mapping) }
 }
 

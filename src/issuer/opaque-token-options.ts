@@ -9,7 +9,7 @@ import {
 import type { Decryption } from './decryption.ts'
 import { createIntrospection } from './introspection.ts'
 import type { KeySet } from './key-set.ts'
-import { check, wrongOption } from '../config/option-check.ts'
+import { check, isListFrom, wrongOption } from '../config/option-check.ts'
 import { openAnswer } from './signed-answer.ts'
 import { verifySignedAnswer } from './signed-introspection.ts'
 import { isObject } from '../json/object.ts'
@@ -62,9 +62,8 @@ export function readOpaqueTokenOptions(
   { issuer, tokens = ['jwt'], introspection, userinfo }: TokenKindOptions,
   { readFile, clock = Date.now }: OpaqueTokenDependencies
 ): OpaqueTokenSettings | undefined {
-  const isList = Array.isArray(tokens) && tokens.length > 0
-  const fits = isList && tokens.every((kind) => tokenKinds.includes(kind))
-  check(fits, `tokens of ${issuer}`, tokens, 'one or more of jwt, opaque, id')
+  const areKinds = isListFrom(tokens, tokenKinds)
+  check(areKinds, `tokens of ${issuer}`, tokens, 'one or more of jwt, opaque, id')
   if (!tokens.includes('opaque') && userinfo !== 'introspection') {
     if (introspection === undefined) return undefined
     const allowed = 'nothing, or "opaque" among tokens, or userinfo "introspection"'

@@ -1,7 +1,7 @@
 import { type ClaimPath, isClaimPath, parseClaimPath } from './roles.ts'
 import { flatHierarchy, type ScopeHierarchy } from './scope-hierarchy.ts'
 import { isObject } from '../json/object.ts'
-import { check, wrongValue } from '../config/option-check.ts'
+import { check, isListOf, wrongValue } from '../config/option-check.ts'
 
 /** One or more claims: names joined by dots (`realm_access.roles`), or a URI as one name. */
 type ClaimName = string | readonly string[]
@@ -81,7 +81,7 @@ function readPaths(
 ): readonly ClaimPath[] | undefined {
   if (found === undefined) return undefined
   const texts: unknown = typeof found === 'string' ? [found] : found
-  if (!Array.isArray(texts) || texts.length === 0 || !texts.every(isClaimPath))
+  if (!isListOf(texts, isClaimPath))
     throw wrongValue(`claims.${name}`, found, 'one or more claims such as realm_access.roles')
   return texts.flatMap((text) => forAudiences(parseClaimPath(text), audiences))
 }

@@ -6,7 +6,7 @@ import type { Refusal } from './refusal.ts'
 import { demandsOf, type Requirements } from './requirements.ts'
 import { isScope } from './scope.ts'
 import { isObject } from '../json/object.ts'
-import { isText, wrongValue } from '../config/option-check.ts'
+import { isListOf, isText, wrongValue } from '../config/option-check.ts'
 
 /** What a route demands of its caller; an empty object demands a valid token and nothing more. */
 export interface GuardDeclaration {
@@ -127,8 +127,7 @@ function listOf(
   isEntry: (entry: unknown) => entry is string
 ): readonly string[] {
   if (value === undefined) return []
-  if (!Array.isArray(value) || value.length === 0 || !value.every(isEntry))
-    throw wrongValue(`config.auth.${name}`, value, allowed[name])
+  if (!isListOf(value, isEntry)) throw wrongValue(`config.auth.${name}`, value, allowed[name])
   return Object.freeze([...value])
 }
 

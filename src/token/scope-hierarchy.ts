@@ -1,6 +1,6 @@
 import { isScope } from './scope.ts'
 import { isObject } from '../json/object.ts'
-import { wrongValue } from '../config/option-check.ts'
+import { check, isListOf, wrongValue } from '../config/option-check.ts'
 
 /** By scope, all the scopes that come with it, near and far. */
 export type ScopeHierarchy = ReadonlyMap<string, readonly string[]>
@@ -57,9 +57,8 @@ function follow(scope: string, { direct, followed, way }: Walk): readonly string
 }
 
 function checkEntry(scope: string, implied: unknown): void {
-  const isList = Array.isArray(implied) && implied.length > 0 && implied.every(isScope)
   const name = `scopeImplies[${JSON.stringify(scope)}]`
-  if (!isScope(scope)) throw wrongValue('scopeImplies', scope, 'scopes (RFC 6749 section 3.3)')
-  if (!isList)
-    throw wrongValue(name, implied, 'a list of one or more scopes (RFC 6749 section 3.3)')
+  check(isScope(scope), 'scopeImplies', scope, 'scopes (RFC 6749 section 3.3)')
+  const allowed = 'a list of one or more scopes (RFC 6749 section 3.3)'
+  check(isListOf(implied, isScope), name, implied, allowed)
 }
