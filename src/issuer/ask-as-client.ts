@@ -1,8 +1,6 @@
 import type { BoundedFetch, BoundedResponse } from './bounded-fetch.ts'
 import type { ClientAuthentication } from './client-authentication.ts'
-
-/** Octets of what an issuer answers about one token or one caller. */
-export const maxAnswerBytes = 256 * 1024
+import { maxAnswerBytes } from './response.ts'
 
 export interface IssuerClient {
   readonly fetch: BoundedFetch
@@ -36,10 +34,4 @@ export async function askAsClient(
     body: new URLSearchParams({ ...form, ...credentials.form }).toString(),
     maxBytes: maxAnswerBytes
   })
-}
-
-/** The media type of an answer, in lower case and without parameters; empty if it has none. */
-export function mediaTypeOf({ headers }: BoundedResponse): string {
-  const [type = ''] = String(headers['content-type'] ?? '').split(';')
-  return type.trim().toLowerCase()
 }
