@@ -3,6 +3,7 @@ import type { ContestantName } from './contestants.ts'
 import type { IssuersOrder, IssuersReport } from './issuers.ts'
 import { flood } from './memory.ts'
 import { Load, Peer, Server } from './processes.ts'
+import type { ProofsOrder, ProofsReport } from './proofs.ts'
 import * as report from './report.ts'
 import { trafficOf } from './rows.ts'
 import { timeToReady } from './start-up.ts'
@@ -43,6 +44,7 @@ try {
   })
   report.printVerifications(await compareVerifications())
   report.printIssuers(await compareIssuers())
+  report.printProofs(await measureProofs())
   await withServers(logging, async (servers) => {
     const tokens = mint('RS256', 1)
     const traffic = { name: 'one token', goal: '', status: 200, tokens: () => tokens } as const
@@ -112,6 +114,15 @@ async function compareIssuers(): Promise<IssuersReport[]> {
     await child.stop()
   }
   return reports
+}
+
+async function measureProofs(): Promise<ProofsReport> {
+  const child = new Peer<ProofsOrder, ProofsReport>('./proofs.js')
+  try {
+    return await child.ask({ rounds: isQuick ? 10 : 50, proofs: 100 })
+  } finally {
+    await child.stop()
+  }
 }
 
 function orderOf(

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import type { IssuersReport } from './issuers.ts'
 import type { MemoryReport } from './memory.ts'
 import { measuredAlgorithms } from './tokens.ts'
+import type { ProofsReport } from './proofs.ts'
 import type { Effort, Standing, Traffic } from './traffic.ts'
 import type { VerificationReport } from './verification.ts'
 
@@ -79,6 +80,14 @@ export function printIssuers(reports: readonly IssuersReport[]): void {
     const size = `${(heap / 2 ** 20).toFixed(1)} MiB`
     row([issuers.toLocaleString('en'), size, first.toFixed(1), again.toFixed(2)])
   }
+}
+
+export function printProofs({ cryptoVerify, proof }: ProofsReport): void {
+  say('\n### What a DPoP proof costs beside its known token, in process, ES256\n')
+  const times = (proof / cryptoVerify).toFixed(2)
+  say(
+    `crypto.verify ${cryptoVerify.toFixed(1)} µs of CPU, the whole proof ${proof.toFixed(1)} (${times}).`
+  )
 }
 
 export function printLogging(names: readonly string[], standings: readonly Standing[]): void {

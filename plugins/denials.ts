@@ -212,10 +212,15 @@ function sendProblem(
   status: number,
   document: string
 ): void {
-  // as bytes: Fastify adds a charset to text, and the media type of problems has none
   reply
     .code(status)
     .header('content-type', 'application/problem+json')
     .header('cache-control', 'no-store')
-    .send(Buffer.from(`${document.slice(0, -1)},"instance":${JSON.stringify(id)}}`))
+    // Fastify adds a charset to text without one, and the media type of problems has none
+    .serializer(asItIs)
+    .send(`${document.slice(0, -1)},"instance":${JSON.stringify(id)}}`)
+}
+
+function asItIs(text: string): string {
+  return text
 }

@@ -16,6 +16,7 @@ import type { Algorithm } from '../src/token/algorithms.ts'
 import type { Scheme } from '../src/token/authorization.ts'
 import type { BindingPolicy } from '../src/token/confirmation.ts'
 import type { Guard } from '../src/token/guard.ts'
+import type { TokenPolicy } from '../src/token/policy.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { Refusal } from '../src/token/refusal.ts'
 import type { Denials, ProofDenialOptions } from './denials.ts'
@@ -63,6 +64,7 @@ export async function createSenderConstraint(
   const { publicUrl } = options
   const settings = readBindingOptions(options, {
     bindings: bindingsOf(issuers),
+    isOpen: issuers.isOpen,
     publicUrl,
     isTlsServer: () => 'setSecureContext' in app.server
   })
@@ -135,6 +137,23 @@ export function refuseUnprovable(
   if (!senderConstrained || constraint !== undefined) return
   const allowed = 'only with the option dpop or mtls of an issuer'
   throw new TypeError(`config.auth.senderConstrained: found true, allowed: ${allowed}`)
+}
+
+/** What is needed to check a binding is prepared at the start, for the issuers of then. */
+export function refuseNewBinding(
+  { issuer, bindings }: TokenPolicy,
+  constraint: SenderConstraint | undefined
+): void {
+  const isProvable = {
+    dpop: constraint?.challenge !== undefined,
+    mtls: constraint?.published.mtls === true
+  }
+  for (const name of ['dpop', 'mtls'] as const) {
+    const mode = bindings?.[name] ?? 'off'
+    if (mode === 'off' || isProvable[name]) continue
+    const allowed = 'off until a restart, since the API was started without it'
+    throw new TypeError(`${name} of ${issuer}: found "${mode}", allowed: ${allowed}`)
+  }
 }
 
 function bindingsOf(issuers: TrustedIssuers): ReadonlyMap<string, BindingPolicy> {

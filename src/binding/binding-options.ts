@@ -30,6 +30,8 @@ export interface BindingOptions {
 export interface BindingSurroundings {
   /** By issuer. */
   readonly bindings: ReadonlyMap<string, BindingPolicy>
+  /** Whether issuers are resolved at run time: then what is set up here is for them as well. */
+  readonly isOpen?: boolean | undefined
   readonly publicUrl: unknown
   /** Whether the server itself speaks TLS with the client. */
   readonly isTlsServer: () => boolean
@@ -93,18 +95,18 @@ export function readBindingOptions(
 
 function readProofOptions(
   { dpopProofs, redisUrl }: BindingOptions,
-  { bindings, publicUrl, readFile }: BindingSurroundings
+  { bindings, isOpen = false, publicUrl, readFile }: BindingSurroundings
 ): ProofSettings | undefined {
   const issuer = issuerWith('dpop', bindings)
   if (issuer === undefined) {
     if (dpopProofs === undefined) return undefined
-    throw wrongOption('dpopProofs', 'a value', 'only with dpop of an issuer')
+    if (!isOpen) throw wrongOption('dpopProofs', 'a value', 'only with dpop of an issuer')
   }
   check(
     publicUrl !== undefined,
     'publicUrl',
     publicUrl,
-    `the URL of this API: dpop of ${issuer} needs it`
+    `the URL of this API: ${issuer === undefined ? 'dpopProofs needs' : `dpop of ${issuer} needs`} it`
   )
   const supported = allowedAlgorithms(bindings)
   const usual = usualAlgorithms.filter((name) => supported.includes(name))
@@ -115,7 +117,8 @@ function readProofOptions(
   const nonceSecret = readSecret(dpopProofs ?? {}, readFile)
   if (nonceSecret !== undefined && !nonces)
     throw wrongOption('dpopProofs.nonceSecret', 'a value', 'only with nonces: true')
-  const isRequired = [...bindings.values()].every(({ dpop }) => dpop === 'required')
+  const isRequired =
+    bindings.size > 0 && [...bindings.values()].every(({ dpop }) => dpop === 'required')
   return { algorithms, isRequired, nonces, nonceSecret, redisUrl }
 }
 
@@ -157,7 +160,7 @@ function checkSecret(name: string, secret: string | undefined): string | undefin
 
 function readCertificateOptions(
   { clientCertFrom }: BindingOptions,
-  { bindings, isTlsServer }: BindingSurroundings
+  { bindings, isOpen = false, isTlsServer }: BindingSurroundings
 ): readonly string[] | undefined {
   const issuer = issuerWith('mtls', bindings)
   const proxies = clientCertFrom ?? []
@@ -168,7 +171,7 @@ function readCertificateOptions(
     clientCertFrom,
     'a list of IP addresses and CIDR blocks of proxies'
   )
-  if (issuer === undefined) {
+  if (issuer === undefined && !(isOpen && proxies.length > 0)) {
     check(proxies.length === 0, 'clientCertFrom', clientCertFrom, 'only with mtls of an issuer')
     return undefined
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { JWK, JWTPayload } from 'jose'
+import type { CryptoKey, JWK, JWTPayload } from 'jose'
+import { LRUCache } from 'lru-cache'
 import type { Algorithm } from '../token/algorithms.ts'
 import { ProofRefusal, proofRefusals } from './proof-refusal.ts'
 import { normalizedTarget } from './target.ts'
@@ -26,6 +27,14 @@ export interface Proof {
 /** Reads a proof that came with a request. */
 export type ProofReader = (proof: string, request: ProvenRequest) => Promise<Proof | ProofRefusal>
 
+/** The key in the header of proofs, which a client sends the same each time; importing it costs more than verifying. */
+interface KnownKey {
+  readonly key: CryptoKey
+  readonly keyThumbprint: string
+}
+
+const maxKnownKeys = 1000
+
 const maxProofLength = 8192
 const maxIdLength = 256
 const compactJws = /^[\w-]+\.[\w-]+\.[\w-]+$/
@@ -42,11 +51,18 @@ export async function createProofReader(algorithms: readonly Algorithm[]): Promi
   const { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } = await import('jose')
   const options = { algorithms: [...algorithms], typ: 'dpop+jwt' }
 
+  const known = new LRUCache<string, KnownKey>({ max: maxKnownKeys })
+
   const verify = async (proof: string) => {
+    const header = proof.slice(0, proof.indexOf('.'))
+    const kept = known.get(header)
+    const getKey = kept === undefined ? EmbeddedJWK : () => kept.key
     try {
-      const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, options)
+      const { payload, protectedHeader, key } = await jwtVerify(proof, getKey, options)
       const jwk = protectedHeader.jwk as JWK
-      return { payload, jwk, keyThumbprint: await calculateJwkThumbprint(jwk) }
+      const keyThumbprint = kept?.keyThumbprint ?? (await calculateJwkThumbprint(jwk))
+      if (kept === undefined) known.set(header, { key, keyThumbprint })
+      return { payload, jwk, keyThumbprint }
     } catch {
       // whatever is thrown here, also by the runtime's cryptography, comes from what the client sent
       return undefined

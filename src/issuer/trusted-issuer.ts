@@ -37,6 +37,8 @@ export interface TrustDependencies {
   readonly store?: KeySetStore | undefined
   /** What is known of revoked tokens. Default: nothing, and no issuer may say how it tells of them. */
   readonly revoked?: RevokedTokens | undefined
+  /** Throws a TypeError for what the API can not do for the tokens of an issuer. Default: it can do all. */
+  readonly checkPolicy?: ((policy: TokenPolicy) => void) | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
   readonly fetch?: BoundedFetchOptions | undefined
@@ -76,6 +78,7 @@ export function createTrustedIssuer(
   checkNames(given)
   const options = withProfile(withPreset(given))
   const policy = createPolicy(options)
+  dependencies.checkPolicy?.(policy)
   checkTenants(options)
   const { issuer, decryption } = options
   const { readFile } = dependencies

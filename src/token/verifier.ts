@@ -1,8 +1,8 @@
-import { findKey } from '../issuer/find-key.ts'
 import type { KeyFinder } from '../issuer/key-store.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
+import { awaitKey } from './await-key.ts'
 import { createEncryptedTokens, hasFiveParts, type TokenMemory } from './encrypted-tokens.ts'
 import { judgeToken, mappingOf } from './id-token.ts'
 import { judgeResolved } from './judge-resolved.ts'
@@ -47,162 +47,130 @@ export interface VerifierOptions {
  * section 4). The issuer is chosen by exact `iss` before anything is fetched, and only its own keys can verify. Which
  * tokens the issuer is asked about is fixed beforehand: one that fails here is never tried there (RFC 9701 section 9).
  */
-export function createVerifier(
-  issuers: TrustedIssuers,
-  { clock = Date.now, revoked, inside }: VerifierOptions = {}
-): Verifier {
-  const verified = inside ?? new VerifiedTokens()
-  if (inside === undefined) revoked?.onRevoked((isRevoked) => verified.forget(isRevoked))
-  const known = new Map<string, KnownHeader>()
-  const encryptedTokens =
-    inside === undefined
-      ? createEncryptedTokens(issuers, verified, (memory) =>
-          createVerifier(issuers, { clock, revoked, inside: memory })
-        )
-      : undefined
+export function createVerifier(issuers: TrustedIssuers, options: VerifierOptions = {}): Verifier {
+  const verifier = new TokenVerifier(issuers, options)
+  return (token, uncached) => verifier.verify(token, uncached)
+}
 
-  const accept = (
-    token: string,
-    claims: UnverifiedClaims,
-    { header, issuer, key }: KnownHeader
-  ): Verdict => {
-    const principal = createPrincipal(accepted(claims), mappingOf(header, claims, issuer))
-    if (revoked?.covers(principal) === true) return refusals.revoked
-    const expiresAt = (principal.expiresAt + issuer.policy.clockTolerance) * 1000
-    verified.remember(token, principal, expiresAt, key)
-    return principal
-  }
+/** A JWT on its way; nothing of it is to be believed yet. */
+interface SentJwt {
+  readonly token: string
+  readonly headerSegment: string
+  readonly claims: UnverifiedClaims
+  /** Whether an issuer that is asked about the token has to be asked anew. */
+  readonly uncached: boolean | undefined
+}
 
-  const judgeKnown = (
-    token: string,
-    claims: UnverifiedClaims,
-    found: KnownHeader,
-    now: number
-  ): Verdict => {
-    const { header, issuer, key } = found
-    const refusal = judgeToken(header, claims, issuer, now / 1000)
-    if (refusal !== undefined) return refusal
-    return key.verifySignature(token, header.algorithm)
-      ? accept(token, claims, found)
-      : refusals.bad_signature
-  }
+class TokenVerifier {
+  readonly #issuers: TrustedIssuers
+  readonly #clock: () => number
+  readonly #revoked: RevokedTokens | undefined
+  readonly #verified: TokenMemory
+  readonly #known = new Map<string, KnownHeader>()
+  /** undefined for what was encrypted itself. */
+  readonly #encryptedTokens: Verifier | undefined
 
-  const judgeNew = (
-    token: string,
-    headerSegment: string,
-    claims: UnverifiedClaims,
-    now: number,
-    uncached?: boolean,
-    issuer = issuers.get(claims['iss'] as string)
-  ): Verdict | Promise<Verdict> => {
-    if (issuer?.verifiesJwts === false) return judgeElsewhere(token, claims, issuer, uncached)
-    const header = decodeHeader(headerSegment)
-    if (header instanceof Refusal) return header
-    if (issuer === undefined) return judgeUnknown(token, headerSegment, claims, uncached)
-    if (issuer.encryption?.isRequired === true && inside === undefined)
-      return refusals.not_encrypted
-    const refusal = judgeToken(header, claims, issuer, now / 1000)
-    if (refusal !== undefined) return refusal
-    const withKey = (key: SigningKey): Verdict => {
-      if (!key.verify(token, header.algorithm)) return refusals.bad_signature
-      const found = { header, issuer, key, finder: issuer.keySet.finder }
-      if (known.size >= maxKnownHeaders) known.clear()
-      known.set(headerSegment, found)
-      return accept(token, claims, found)
-    }
-    const key = issuer.keySet.find(header.algorithm, header.keyId, issuer.policy.issuer)
-    if (key !== undefined) return withKey(key)
-    const judgeAgain = () => judgeNew(token, headerSegment, claims, clock(), uncached)
-    return awaitKey(header, issuer, withKey, judgeAgain)
-  }
-
-  /** Of an issuer that nobody has named yet: one that is known at run time only, or none at all. */
-  const judgeUnknown = (
-    token: string,
-    headerSegment: string,
-    claims: UnverifiedClaims,
-    uncached?: boolean
-  ) => {
-    const iss = claims['iss'] as string
-    const resolution = issuers.resolve(iss)
-    if (resolution === undefined) return refusals.untrusted_issuer
-    if (resolution instanceof IssuerUnavailable) return resolution
-    return judgeResolved(iss, resolution, (issuer) =>
-      judgeNew(token, headerSegment, claims, clock(), uncached, issuer)
+  constructor(issuers: TrustedIssuers, { clock = Date.now, revoked, inside }: VerifierOptions) {
+    this.#issuers = issuers
+    this.#clock = clock
+    this.#revoked = revoked
+    const verified = inside ?? new VerifiedTokens()
+    this.#verified = verified
+    if (inside !== undefined) return
+    revoked?.onRevoked((isRevoked) => verified.forget(isRevoked))
+    this.#encryptedTokens = createEncryptedTokens(issuers, verified, (memory) =>
+      createVerifier(issuers, { clock, revoked, inside: memory })
     )
   }
 
-  /** What is no JWT says nothing of its issuer: it can only be that of the one issuer with opaque tokens. */
-  const judgeOpaque = (token: string, refusal: Refusal, uncached?: boolean) => {
-    if (refusal !== refusals.malformed || hasThreeParts(token)) return refusal
-    if (encryptedTokens !== undefined && issuers.encryptionKeys.length > 0 && hasFiveParts(token))
-      return encryptedTokens(token)
-    return issuers.opaqueTokens === undefined ? refusal : issuers.opaqueTokens(token, uncached)
-  }
-
-  return (token, uncached) => {
-    const now = clock()
-    const principal = verified.find(token, now)
+  verify(token: string, uncached: boolean | undefined): Verdict | Promise<Verdict> {
+    const now = this.#clock()
+    const principal = this.#verified.find(token, now)
     if (principal !== undefined) return principal
     const segments = splitToken(token)
-    if (segments instanceof Refusal) return judgeOpaque(token, segments, uncached)
+    if (segments instanceof Refusal) return this.#judgeOther(token, segments, uncached)
     const claims = decodeClaims(segments.claims)
     if (claims instanceof Refusal) return claims
-    const found = known.get(segments.header)
+    const jwt = { token, headerSegment: segments.header, claims, uncached }
+    const found = this.#known.get(segments.header)
     const isCurrent =
       found !== undefined &&
       now < found.key.validUntil &&
       found.finder === found.issuer.keySet.finder &&
       claims['iss'] === found.issuer.policy.issuer
-    return isCurrent
-      ? judgeKnown(token, claims, found, now)
-      : judgeNew(token, segments.header, claims, now, uncached)
+    return isCurrent ? this.#judgeKnown(jwt, found, now) : this.#judgeNew(jwt, now)
+  }
+
+  /** What is no signed JWT says nothing of its issuer: it is encrypted, or that of the one issuer with opaque tokens. */
+  #judgeOther(token: string, refusal: Refusal, uncached: boolean | undefined) {
+    if (refusal !== refusals.malformed || hasThreeParts(token)) return refusal
+    const { encryptionKeys, opaqueTokens } = this.#issuers
+    const isEncrypted = encryptionKeys.length > 0 && hasFiveParts(token)
+    if (isEncrypted && this.#encryptedTokens !== undefined) return this.#encryptedTokens(token)
+    return opaqueTokens === undefined ? refusal : opaqueTokens(token, uncached)
+  }
+
+  #judgeKnown({ token, claims }: SentJwt, found: KnownHeader, now: number): Verdict {
+    const { header, issuer, key } = found
+    const refusal = judgeToken(header, claims, issuer, now / 1000)
+    if (refusal !== undefined) return refusal
+    return key.verifySignature(token, header.algorithm)
+      ? this.#accept(token, claims, found)
+      : refusals.bad_signature
+  }
+
+  #judgeNew(
+    jwt: SentJwt,
+    now: number,
+    issuer = this.#issuers.get(jwt.claims['iss'] as string)
+  ): Verdict | Promise<Verdict> {
+    if (issuer?.verifiesJwts === false) return judgeElsewhere(jwt, issuer)
+    const header = decodeHeader(jwt.headerSegment)
+    if (header instanceof Refusal) return header
+    if (issuer === undefined) return this.#judgeUnknown(jwt)
+    const isInTheClear = this.#encryptedTokens !== undefined
+    if (isInTheClear && issuer.encryption?.isRequired === true) return refusals.not_encrypted
+    const refusal = judgeToken(header, jwt.claims, issuer, now / 1000)
+    if (refusal !== undefined) return refusal
+    const judgeBy = (key: SigningKey) => this.#judgeByKey(jwt, { header, issuer, key })
+    const key = issuer.keySet.find(header.algorithm, header.keyId, issuer.policy.issuer)
+    if (key !== undefined) return judgeBy(key)
+    return awaitKey(header, issuer, judgeBy, () => this.#judgeNew(jwt, this.#clock()))
+  }
+
+  #judgeByKey(
+    { token, headerSegment, claims }: SentJwt,
+    { header, issuer, key }: Omit<KnownHeader, 'finder'>
+  ): Verdict {
+    if (!key.verify(token, header.algorithm)) return refusals.bad_signature
+    const found = { header, issuer, key, finder: issuer.keySet.finder }
+    if (this.#known.size >= maxKnownHeaders) this.#known.clear()
+    this.#known.set(headerSegment, found)
+    return this.#accept(token, claims, found)
+  }
+
+  /** Of an issuer that nobody has named yet: one that is known at run time only, or none at all. */
+  #judgeUnknown(jwt: SentJwt): Verdict | Promise<Verdict> {
+    const iss = jwt.claims['iss'] as string
+    const resolution = this.#issuers.resolve(iss)
+    if (resolution === undefined) return refusals.untrusted_issuer
+    if (resolution instanceof IssuerUnavailable) return resolution
+    return judgeResolved(iss, resolution, (issuer) => this.#judgeNew(jwt, this.#clock(), issuer))
+  }
+
+  #accept(token: string, claims: UnverifiedClaims, { header, issuer, key }: KnownHeader): Verdict {
+    const principal = createPrincipal(accepted(claims), mappingOf(header, claims, issuer))
+    if (this.#revoked?.covers(principal) === true) return refusals.revoked
+    const expiresAt = (principal.expiresAt + issuer.policy.clockTolerance) * 1000
+    this.#verified.remember(token, principal, expiresAt, key)
+    return principal
   }
 }
 
 /** A JWT whose issuer wants to be asked about it; what it says itself only chooses the issuer. */
-function judgeElsewhere(
-  token: string,
-  claims: UnverifiedClaims,
-  { opaqueTokens, policy }: TrustedIssuer,
-  uncached?: boolean
-) {
+function judgeElsewhere({ token, claims, uncached }: SentJwt, issuer: TrustedIssuer) {
+  const { opaqueTokens, policy } = issuer
   const isOther = isOtherKind(claims, policy.idTokenMarks)
   if (opaqueTokens === undefined || isOther) return refusals.wrong_type
   return opaqueTokens(token, uncached)
-}
-
-/** Milliseconds a request may wait for an issuer. */
-const longestWait = 9000
-
-function awaitKey(
-  header: UnverifiedHeader,
-  issuer: TrustedIssuer,
-  withKey: (key: SigningKey) => Verdict,
-  judgeAgain: () => Verdict | Promise<Verdict>
-): Verdict | Promise<Verdict> {
-  const refresh = issuer.keySet.refreshForUnknownKey()
-  if (refresh === undefined) return withoutKey(issuer)
-  const search = refresh.then(() => findKey(issuer.keySet, header, issuer.policy.issuer))
-  return Promise.race([search, deadline()]).then((key) => {
-    if (key === 'late') return unavailable(issuer)
-    if (key !== undefined) return withKey(key)
-    // other options of the issuer came while we waited
-    return issuer.keySet.isRetired ? judgeAgain() : withoutKey(issuer)
-  })
-}
-
-function deadline(): Promise<'late'> {
-  return new Promise((resolve) => {
-    setTimeout(() => resolve('late'), longestWait).unref()
-  })
-}
-
-/** A key that a healthy issuer does not have is the token's fault; during an outage nobody can tell. */
-function withoutKey(issuer: TrustedIssuer): Verdict {
-  return issuer.keySet.isFailing ? unavailable(issuer) : refusals.unknown_key
-}
-
-function unavailable({ policy, keySet }: TrustedIssuer): IssuerUnavailable {
-  return new IssuerUnavailable(policy.issuer, keySet.retryAfterSeconds)
 }

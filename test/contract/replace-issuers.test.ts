@@ -57,6 +57,20 @@ t.test('a list with a fault changes nothing', async (t) => {
   t.strictSame(fleet.downloads, ['a'])
 })
 
+t.test('DPOP-17: a binding that nothing here can check is not taken up later', async (t) => {
+  const fleet = await startFleet(t)
+  const a = fleet.optionsOf('a')
+  const { app, call } = await startGuardedApp(t, { issuers: [a] })
+  const bound = await fleet.mint('a', { cnf: { jkt: 'A'.repeat(43) } })
+  for (const binding of ['dpop', 'mtls'] as const) {
+    t.throws(() => app.latchkey.replaceIssuers([{ ...a, [binding]: 'optional' }]), {
+      name: 'TypeError',
+      message: `${binding} of ${a.issuer}: found "optional", allowed: off until a restart, since the API was started without it`
+    })
+    assertInvalidToken(t, await call({ token: bound }), 'bound, and sent as Bearer')
+  }
+})
+
 t.test('no request is lost while issuers change', async (t) => {
   const fleet = await startFleet(t)
   const a = fleet.optionsOf('a')

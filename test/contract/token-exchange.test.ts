@@ -1,5 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
+import { createDpopClient, publicUrl } from '../support/dpop-client.ts'
+import { callOrigin } from '../support/http-call.ts'
 import * as hostile from '../support/hostile-issuer.ts'
 import type { Behaviour } from '../support/hostile-issuer.ts'
 import {
@@ -38,6 +40,28 @@ t.test(
     t.equal(asked?.headers.authorization, `Bearer ${exchangedToken}`)
   }
 )
+
+t.test('UI-12: /me of a caller whose token is bound to a key, by exchange only', async (t) => {
+  const bound = await createDpopClient()
+  const options = { dpop: 'optional', publicUrl } as const
+  for (const [userinfo, status] of [
+    ['exchange', 200],
+    ['forward', 501]
+  ] as const) {
+    const tokenExchange = userinfo === 'exchange' ? client : undefined
+    const { api, issuer, mint } = await startScene(t, { ...options, userinfo, tokenExchange })
+    const token = await mint({ scope: 'openid', cnf: bound.cnf })
+    const sent = bound.call(token, { claims: { htu: `${publicUrl}/me` } })
+    const answer = await callOrigin(api.origin, { ...sent, path: '/me' })
+    t.equal(answer.status, status, answer.text)
+    t.strictSame(
+      issuer.requests('/userinfo').map(({ headers }) => headers.authorization),
+      userinfo === 'exchange' ? [`Bearer ${exchangedToken}`] : []
+    )
+    const asBearer = await callOrigin(api.origin, { path: '/me', token })
+    t.equal(asBearer.status, 401)
+  }
+})
 
 t.test('TX-1, TX-3: without a target none is sent; a resource is sent as one', async (t) => {
   const { api, mint, calls } = await startScene(t)

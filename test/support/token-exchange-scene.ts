@@ -31,7 +31,10 @@ export const goodAnswer = {
 /**
  * An API and its issuer, whose token endpoint does as it is told, and whose UserInfo knows the exchanged token only.
  */
-export async function startScene(t: Test, options: Partial<IssuerOptions> = {}) {
+export async function startScene(
+  t: Test,
+  options: Partial<IssuerOptions> & { readonly publicUrl?: string } = {}
+) {
   const sound = await startTestIssuer({ algorithms: ['ES256'] })
   t.teardown(() => sound.close())
   const issuer = await hostile.startHostileIssuer()

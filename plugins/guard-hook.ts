@@ -1,0 +1,121 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
+import type { RevokedTokens } from '../src/token/revoked-tokens.ts'
+import {
+  type Credentials,
+  findAuthorization,
+  readAuthorization
+} from '../src/token/authorization.ts'
+import { type Guard, judge, parseGuard } from '../src/token/guard.ts'
+import type { Principal } from '../src/token/principal.ts'
+import { Refusal, refusals } from '../src/token/refusal.ts'
+import { IssuerUnavailable, type Verdict } from '../src/token/verdict.ts'
+import { createVerifier } from '../src/token/verifier.ts'
+import type { Denials } from './denials.ts'
+import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
+import { guardKey } from './plugin-options.ts'
+import { isProven, type SenderConstraint } from './sender-constraint.ts'
+
+/** The hook that every request goes through. */
+export type GuardHook = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: (error?: Error) => void
+) => void
+
+/** Credentials with an access token. */
+type AccessToken = Extract<Credentials, { readonly token: string }>
+
+export interface GuardHookOptions {
+  readonly issuers: TrustedIssuers
+  readonly denials: Denials
+  readonly publicUrl: string | (() => string) | undefined
+  /** undefined where no token is bound to its sender. */
+  readonly constraint: SenderConstraint | undefined
+  readonly revoked: RevokedTokens | undefined
+}
+
+/** Makes the guard: reads the credentials, has the token judged, and then what the route demands of its caller. */
+export function createGuardHook(
+  app: FastifyInstance,
+  { issuers, denials, publicUrl, constraint, revoked }: GuardHookOptions
+): GuardHook {
+  const verify = createVerifier(issuers, { revoked })
+  const surroundings = {
+    clock: Date.now,
+    clockToleranceOf: (issuer: string) => issuers.get(issuer)?.policy.clockTolerance ?? 0,
+    isThisApi: (location: string, issuer: string) =>
+      issuers.get(issuer)?.policy.audiences.has(location) === true ||
+      location === (typeof publicUrl === 'function' ? publicUrl() : publicUrl)
+  }
+
+  const admit = (
+    guard: Guard,
+    verdict: Principal,
+    ...[request, reply, done]: Parameters<GuardHook>
+  ): void => {
+    const denial = judge(guard, verdict, surroundings, request.params)
+    if (denial instanceof Refusal) return denials.invalidToken(request, reply, guard, denial)
+    if (denial !== undefined)
+      return denials.denied(request, reply, guard, { principal: verdict, denial })
+    request.principal = verdict
+    done()
+  }
+
+  const settle = (
+    guard: Guard,
+    verdict: Verdict,
+    sent: AccessToken,
+    ...[request, reply, done]: Parameters<GuardHook>
+  ): void => {
+    if (verdict instanceof IssuerUnavailable) return denials.unavailable(request, reply, verdict)
+    if (verdict instanceof Refusal) return denials.invalidToken(request, reply, guard, verdict)
+    if (verdict.confirmation === undefined && sent.kind === 'bearer')
+      return admit(guard, verdict, request, reply, done)
+    if (constraint === undefined)
+      return denials.invalidToken(request, reply, guard, refusals.sender_constrained)
+    const caller = { guard, principal: verdict, scheme: sent.kind, token: sent.token }
+    isProven(constraint, denials, caller, request, reply)
+      .then((proven) => {
+        if (proven) admit(guard, verdict, request, reply, done)
+      })
+      .catch(done)
+  }
+
+  return (request, reply, done) => {
+    if (isUnrouted(request)) return answerUnrouted(app, request, reply, done)
+    const guard = guardOf(request)
+    if (guard === null) return done()
+    const credentials = readAuthorization(
+      findAuthorization(request.raw.rawHeaders),
+      constraint?.schemes
+    )
+    if (credentials.kind === 'none') return denials.noCredentials(request, reply, guard)
+    if (credentials.kind === 'invalid') {
+      return denials.invalidRequest(request, reply, guard, credentials.description)
+    }
+    if (hasTokenInQuery(request)) {
+      return denials.invalidRequest(
+        request,
+        reply,
+        guard,
+        'The request has more than one access token'
+      )
+    }
+    const verdict = verify(credentials.token, guard.uncached)
+    if (!(verdict instanceof Promise))
+      return settle(guard, verdict, credentials, request, reply, done)
+    verdict.then((settled) => settle(guard, settled, credentials, request, reply, done)).catch(done)
+  }
+}
+
+/** Routes that were declared before the plugin are guarded as well: their declaration is read when they are used. */
+export function guardOf(request: FastifyRequest): Guard | null {
+  const { config } = request.routeOptions
+  if (config[guardKey] === undefined) config[guardKey] = parseGuard(config.auth) ?? null
+  return config[guardKey]
+}
+
+function hasTokenInQuery({ query }: FastifyRequest): boolean {
+  return typeof query === 'object' && query !== null && 'access_token' in query
+}

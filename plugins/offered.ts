@@ -1,0 +1,86 @@
+import type { FastifyRequest } from 'fastify'
+import type { IssuerOptions } from '../src/issuer/issuer-options.ts'
+import type { IssuerChanges, TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
+import type { UserInfoClaims } from '../src/issuer/userinfo-answer.ts'
+import type { Mark } from '../src/revocation/mark.ts'
+import type { Revocations } from '../src/revocation/revocations.ts'
+import type { RevocationTarget } from '../src/revocation/target.ts'
+import type { Denials } from './denials.ts'
+import {
+  noConstraints,
+  type SenderConstraint,
+  type SenderConstraints
+} from './sender-constraint.ts'
+import { readUserInfo } from './read-user-info.ts'
+
+/** What the plugin adds to the instance it is registered in. */
+export interface Latchkey {
+  /** The identifiers of the trusted issuers that clients are told: of more than 100 only the required ones. */
+  readonly issuers: readonly string[]
+  /**
+   * Trusts the issuers of another list from now on. Those that stay the same keep their keys and verified tokens; the
+   * tokens of those that are gone are refused at once.
+   * @throws {TypeError} for a wrong option: then nothing has changed
+   */
+  replaceIssuers(issuers: readonly IssuerOptions[]): IssuerChanges
+  /** The scopes that the guards of all routes name, sorted. */
+  scopes(): readonly string[]
+  /** The types of authorization details that the guards of all routes name, sorted (RFC 9396). */
+  authorizationDetailsTypes(): readonly string[]
+  /** What the API says of tokens that are bound to their sender. */
+  readonly senderConstraints: SenderConstraints
+  /** Whether the keys of every required issuer were read and can be used. */
+  isReady(): boolean
+  /**
+   * The UserInfo of the caller of a guarded request (OpenID Connect Core 1.0 section 5.3), from where the issuer's
+   * `userinfo` option says.
+   * @throws {ProblemError} if the issuer can not be asked or gives no usable answer
+   */
+  readUserInfo(request: FastifyRequest): Promise<UserInfoClaims>
+  /**
+   * Refuses access tokens before they expire: here once it settles, elsewhere within a second.
+   * @throws {ProblemError} `validation-failed` for a wrong target
+   * @throws {TypeError} without the option `revocationStore`
+   */
+  revoke(target: RevocationTarget): Promise<Mark>
+  /** Takes what issuers tell of ended sessions; undefined without the option `revocationStore`. */
+  readonly revocations: Revocations | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    latchkey: Latchkey
+  }
+}
+
+/** What the guards of all routes name, and what else the plugin offers. */
+export interface Offered {
+  readonly revocations: Revocations | undefined
+  readonly scopes: ReadonlySet<string>
+  readonly detailsTypes: ReadonlySet<string>
+  readonly constraint: SenderConstraint | undefined
+}
+
+/** Makes what the instance is decorated with. */
+export function createLatchkey(
+  issuers: TrustedIssuers,
+  denials: Denials,
+  { scopes, detailsTypes, constraint, revocations }: Offered
+): Latchkey {
+  return {
+    get issuers() {
+      return issuers.advertised
+    },
+    replaceIssuers: (list) => issuers.replace(list),
+    scopes: () => [...scopes].sort(),
+    authorizationDetailsTypes: () => [...detailsTypes].sort(),
+    senderConstraints: constraint?.published ?? noConstraints,
+    isReady: () => issuers.isReady,
+    readUserInfo: (request) => readUserInfo(request, issuers, denials),
+    async revoke(target) {
+      if (revocations !== undefined) return revocations.revoke(target)
+      throw new TypeError('revocationStore: found nothing, allowed: a store, to revoke tokens')
+    },
+    revocations
+  }
+}

@@ -1,0 +1,46 @@
+import { findKey } from '../issuer/find-key.ts'
+import type { SigningKey } from '../issuer/signing-key.ts'
+import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
+import { refusals } from './refusal.ts'
+import type { UnverifiedHeader } from './unverified.ts'
+import { IssuerUnavailable, type Verdict } from './verdict.ts'
+
+/** Milliseconds a request may wait for an issuer. */
+const longestWait = 9000
+
+/**
+ * Waits for a key that is not known, as far as the issuer may be asked for it.
+ * @param judgeBy judges the token by the key that was found
+ * @param judgeAgain judges it anew, if the issuer's options changed meanwhile
+ */
+export function awaitKey(
+  header: UnverifiedHeader,
+  issuer: TrustedIssuer,
+  judgeBy: (key: SigningKey) => Verdict,
+  judgeAgain: () => Verdict | Promise<Verdict>
+): Verdict | Promise<Verdict> {
+  const refresh = issuer.keySet.refreshForUnknownKey()
+  if (refresh === undefined) return withoutKey(issuer)
+  const search = refresh.then(() => findKey(issuer.keySet, header, issuer.policy.issuer))
+  return Promise.race([search, deadline()]).then((key) => {
+    if (key === 'late') return unavailable(issuer)
+    if (key !== undefined) return judgeBy(key)
+    // other options of the issuer came while we waited
+    return issuer.keySet.isRetired ? judgeAgain() : withoutKey(issuer)
+  })
+}
+
+function deadline(): Promise<'late'> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve('late'), longestWait).unref()
+  })
+}
+
+/** A key that a healthy issuer does not have is the token's fault; during an outage nobody can tell. */
+function withoutKey(issuer: TrustedIssuer): Verdict {
+  return issuer.keySet.isFailing ? unavailable(issuer) : refusals.unknown_key
+}
+
+function unavailable({ policy, keySet }: TrustedIssuer): IssuerUnavailable {
+  return new IssuerUnavailable(policy.issuer, keySet.retryAfterSeconds)
+}
