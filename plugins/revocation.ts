@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
+import { check } from '../src/config/option-check.ts'
 import type { IssuerOptions } from '../src/issuer/issuer-options.ts'
-import { check } from '../src/issuer/option-check.ts'
 import type { TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
 import type { RevocationList } from '../src/revocation/revocation-list.ts'
 import type { RevocationStore } from '../src/revocation/revocation-store.ts'

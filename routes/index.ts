@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import adminRevocations from './admin/revocations.ts'
+import type { AdminRoutesOptions } from './admin/revocations.ts'
 import documents from './documents/index.ts'
 import type { DocumentRoutesOptions } from './documents/index.ts'
 import me from './me.ts'
@@ -14,6 +15,7 @@ import whoami from './whoami.ts'
 /** What the routes need beyond the plugins. */
 export interface RoutesOptions {
   readonly documents: DocumentRoutesOptions
+  readonly revocations: AdminRoutesOptions
   readonly operations: OperationsOptions
   readonly protectedResource: ProtectedResourceOptions
 }
@@ -23,7 +25,7 @@ export async function registerRoutes(app: FastifyInstance, options: RoutesOption
   await app.register(whoami)
   await app.register(me)
   await app.register(documents, options.documents)
-  await app.register(adminRevocations)
+  await app.register(adminRevocations, options.revocations)
   await app.register(protectedResource, options.protectedResource)
   await app.register(openapi)
   await app.register(operations, options.operations)

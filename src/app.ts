@@ -5,6 +5,7 @@ import { registerPlugins } from '../plugins/index.ts'
 import { answerClientError, answerProblem } from '../plugins/problem-details.ts'
 import { logRequest, logSerializers } from '../plugins/request-log.ts'
 import { registerRoutes } from '../routes/index.ts'
+import { adminIssuersOf } from './config/admin-issuers.ts'
 import { ConfigError } from './config/error.ts'
 import { publicUrlOf } from './config/public-url.ts'
 import type { Config } from './config/schema.ts'
@@ -37,8 +38,10 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
   const revocationStore = createRevocationStore(storage)
   const keySetStore = createKeySetStore(storage)
   await registerPlugins(app, config, { publicUrl, keySetStore, revocationStore })
+  const adminIssuers = adminIssuersOf(config)
   await registerRoutes(app, {
-    documents: { documents: await openDocuments(storage), publicUrl },
+    documents: { documents: await openDocuments(storage), publicUrl, adminIssuers },
+    revocations: { adminIssuers },
     protectedResource: {
       resource: publicUrl,
       // at the root too, where clients look first, and where a proxy that cuts the path off leads

@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { pathToFileURL } from 'node:url'
 import closeWithGrace from 'close-with-grace'
@@ -12,6 +12,7 @@ import type { DevelopmentIssuer } from './development/issuer.ts'
 import { welcome } from './development/welcome.ts'
 import type { Addresses } from './development/welcome.ts'
 import { reloadOnHangup } from './reload.ts'
+import { readUtf8 } from './config/option-file.ts'
 
 /** Runs the service until a signal ends it. A start that fails writes one line and exits with 1. */
 export async function main(): Promise<void> {
@@ -25,7 +26,7 @@ export async function main(): Promise<void> {
 }
 
 function readConfig(): Config {
-  return loadConfig(process.env, (path) => readFileSync(path, 'utf8'))
+  return loadConfig(process.env, readUtf8)
 }
 
 async function serve(config: Config): Promise<void> {
@@ -35,7 +36,8 @@ async function serve(config: Config): Promise<void> {
   const trusted = {
     issuer: identifier,
     audience: developmentAudience(config),
-    dpop: 'optional' as const
+    // a second challenge in each 401 is for those who asked for it
+    ...(config.dpopProofs !== undefined && { dpop: 'optional' as const })
   }
   return run({ ...config, issuers: [trusted] }, config, issuer)
 }

@@ -9,14 +9,15 @@ const maxAge = 300
 
 /** `GET /admin/documents`: the documents of one owner, for an administrator who signed in lately (RFC 9470). */
 const adminDocuments: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (app, options) => {
-  const { documents, publicUrl } = options
+  const { documents, publicUrl, adminIssuers } = options
+  if (adminIssuers.length === 0) return
 
   app.get(
     '/admin/documents',
     {
       schema: listDocumentsOf,
       config: {
-        auth: { scopes: ['documents:admin'], maxAge },
+        auth: { scopes: ['documents:admin'], maxAge, issuers: adminIssuers },
         problems: ['validation-failed', 'service-unavailable']
       },
       preValidation: readLimit

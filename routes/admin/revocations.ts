@@ -60,15 +60,28 @@ const revocation = Type.Object(
   }
 )
 
+/** Who administers. */
+export interface AdminRoutesOptions {
+  /** The issuers whose tokens open these routes; without any there are none. */
+  readonly adminIssuers: readonly string[]
+}
+
 /** `POST /admin/revocations`: access tokens that end before they expire. */
-const revocations: FastifyPluginAsyncTypebox = async (app) => {
+const revocations: FastifyPluginAsyncTypebox<AdminRoutesOptions> = async (
+  app,
+  { adminIssuers }
+) => {
+  if (adminIssuers.length === 0) return
   app.addSchema(revocationInput)
   app.addSchema(revocation)
 
   app.post(
     '/admin/revocations',
     {
-      config: { auth: { scopes: ['revocations:write'] }, problems: ['service-unavailable'] },
+      config: {
+        auth: { scopes: ['revocations:write'], issuers: adminIssuers },
+        problems: ['service-unavailable']
+      },
       schema: {
         operationId: 'revokeTokens',
         summary: 'Refuse access tokens before they expire',

@@ -8,12 +8,13 @@ import { checkIdempotencyKey } from '../../src/documents/idempotency.ts'
 import { ownerOf } from '../../src/documents/owner.ts'
 import type { ProblemKind } from '../../src/http/problem.ts'
 import adminDocuments from '../admin/documents.ts'
+import type { AdminRoutesOptions } from '../admin/revocations.ts'
 import { json, mergePatch, parseDocuments } from './bodies.ts'
 import { cacheControl, nextLink, readLimit } from './lists.ts'
 import * as schemas from './schemas.ts'
 
 /** What the routes of documents are given. */
-export interface DocumentRoutesOptions {
+export interface DocumentRoutesOptions extends AdminRoutesOptions {
   readonly documents: Documents
   /** The origin that clients see, without a final slash. */
   readonly publicUrl: () => string

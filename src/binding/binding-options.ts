@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { isAddressBlock, isRedisUrl } from '../config/rules.ts'
-import { check, wrongOption } from '../issuer/option-check.ts'
+import { check, isListFrom, wrongOption } from '../config/option-check.ts'
+import { readOptionFile } from '../config/option-file.ts'
 import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
 import type { BindingMode, BindingPolicy } from '../token/confirmation.ts'
+import { isObject } from '../json/object.ts'
 
 /** How DPoP proofs are judged (RFC 9449), for all issuers with `dpop`. */
 export interface ProofOptions {
@@ -111,8 +112,7 @@ function readProofOptions(
   const usual = usualAlgorithms.filter((name) => supported.includes(name))
   const { nonces = false, algorithms = usual } = checkNames(dpopProofs ?? {})
   check(typeof nonces === 'boolean', 'dpopProofs.nonces', nonces, 'true or false')
-  const isList = Array.isArray(algorithms) && algorithms.length > 0
-  const fits = isList && algorithms.every((name) => supported.includes(name))
+  const fits = isListFrom(algorithms, supported)
   check(fits, 'dpopProofs.algorithms', algorithms, `one or more of ${supported.join(', ')}`)
   const nonceSecret = readSecret(dpopProofs ?? {}, readFile)
   if (nonceSecret !== undefined && !nonces)
@@ -153,9 +153,8 @@ export function createBindingCheck({
 const proofOptionNames = ['nonces', 'nonceSecret', 'nonceSecretFile', 'algorithms']
 
 function checkNames(options: ProofOptions): ProofOptions {
-  const isObject = typeof options === 'object' && options !== null && !Array.isArray(options)
   const allowed = `an object with ${proofOptionNames.join(', ')}`
-  check(isObject, 'dpopProofs', options, allowed)
+  check(isObject(options), 'dpopProofs', options, allowed)
   const unknown = Object.keys(options).find((name) => !proofOptionNames.includes(name))
   if (unknown === undefined) return options
   throw wrongOption(`dpopProofs.${unknown}`, 'an unknown option', proofOptionNames.join(', '))
@@ -163,19 +162,12 @@ function checkNames(options: ProofOptions): ProofOptions {
 
 function readSecret(
   { nonceSecret, nonceSecretFile }: ProofOptions,
-  readFile = (path: string) => readFileSync(path, 'utf8')
+  readFile?: (path: string) => string
 ): string | undefined {
   if (nonceSecretFile === undefined) return checkSecret('dpopProofs.nonceSecret', nonceSecret)
   const name = 'dpopProofs.nonceSecretFile'
   if (nonceSecret !== undefined) throw wrongOption(name, 'nonceSecret beside it', 'one of the two')
-  try {
-    return checkSecret(name, readFile(nonceSecretFile).trim())
-  } catch (cause) {
-    if (cause instanceof TypeError) throw cause
-    const { code = 'unreadable' } = cause as NodeJS.ErrnoException
-    const found = `${JSON.stringify(nonceSecretFile)} (${code})`
-    throw wrongOption(name, found, 'a readable file', { cause })
-  }
+  return checkSecret(name, readOptionFile(name, nonceSecretFile, readFile).trim())
 }
 
 function checkSecret(name: string, secret: string | undefined): string | undefined {

@@ -5,6 +5,7 @@ import type { Environment, GivenSettings } from './environment.ts'
 import { ConfigError } from './error.ts'
 import { Config } from './schema.ts'
 import { unknownSetting } from './suggestion.ts'
+import { isObject } from '../json/object.ts'
 
 /**
  * The service's settings from its environment and, if `LATCHKEY_CONFIG` names one, a JSON file.
@@ -28,13 +29,13 @@ function readConfigFile(
   if (path === undefined) return {}
   const text = readTextFile('LATCHKEY_CONFIG', path, readFile)
   const content = parseJson(text)
-  if (content === null || typeof content !== 'object' || Array.isArray(content))
+  if (!isObject(content))
     throw new ConfigError(
       'LATCHKEY_CONFIG',
       `${JSON.stringify(path)}, which holds no JSON object`,
       'a JSON object'
     )
-  return content as Record<string, unknown>
+  return content
 }
 
 function parseJson(text: string): unknown {

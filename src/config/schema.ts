@@ -37,16 +37,25 @@ const ClaimValues = Type.Record(
   Type.Union([claimValue, Type.Array(claimValue, { minItems: 1 })])
 )
 
-/** How an issuer is asked about opaque tokens; what contradicts what is judged by the plugin. */
+const algorithms = Type.Optional(
+  Type.Array(oneOf([...supportedAlgorithms]), {
+    minItems: 1,
+    description: 'a list of signature algorithms'
+  })
+)
+
+/** As which client this API asks an issuer; what contradicts what is judged by the plugin. */
+const clientSettings = {
+  clientId: text('the client id of this API', (value) => value !== ''),
+  clientSecret: Type.Optional(text('the secret of the client', (value) => value !== '')),
+  clientSecretFile: Type.Optional(text('the path of a file', (value) => value !== '')),
+  privateKeyFile: Type.Optional(text('the path of a file', (value) => value !== '')),
+  authMethod: Type.Optional(oneOf(['client_secret_basic', 'client_secret_post', 'private_key_jwt']))
+}
+
 const IntrospectionSettings = Type.Object(
   {
-    clientId: text('the client id of this API', (value) => value !== ''),
-    clientSecret: Type.Optional(text('the secret of the client', (value) => value !== '')),
-    clientSecretFile: Type.Optional(text('the path of a file', (value) => value !== '')),
-    privateKeyFile: Type.Optional(text('the path of a file', (value) => value !== '')),
-    authMethod: Type.Optional(
-      oneOf(['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
-    ),
+    ...clientSettings,
     endpoint: Type.Optional(text('an https URL (http on loopback hosts only)', isIdentifierUrl)),
     cacheSeconds: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 3600, description: 'seconds, from 0 to 3600' })
@@ -56,16 +65,9 @@ const IntrospectionSettings = Type.Object(
   { additionalProperties: false, description: 'an object with clientId and its credentials' }
 )
 
-const { clientId, clientSecret, clientSecretFile, privateKeyFile, authMethod } =
-  IntrospectionSettings.properties
-
 const TokenExchangeSettings = Type.Object(
   {
-    clientId,
-    clientSecret,
-    clientSecretFile,
-    privateKeyFile,
-    authMethod,
+    ...clientSettings,
     audience: Type.Optional(text('a name that is not empty', (value) => value !== '')),
     resource: Type.Optional(text('a URL without fragment', isResource))
   },
@@ -120,12 +122,7 @@ const IssuerSettings = Type.Object(
     audience: Type.Union([audience, Type.Array(audience, { minItems: 1 })], {
       description: 'the audience, or the audiences, that this API answers to, without white space'
     }),
-    algorithms: Type.Optional(
-      Type.Array(oneOf([...supportedAlgorithms]), {
-        minItems: 1,
-        description: 'a list of signature algorithms'
-      })
-    ),
+    algorithms,
     typ: Type.Optional(
       Type.Array(
         text('a media type such as at+jwt, or absent', (value) => /^\S+$/.test(value)),
@@ -192,12 +189,7 @@ const ProofSettings = Type.Object(
       text('a secret of 32 characters or more', (value) => value.length >= 32)
     ),
     nonceSecretFile: Type.Optional(text('the path of a file', (value) => value !== '')),
-    algorithms: Type.Optional(
-      Type.Array(oneOf([...supportedAlgorithms]), {
-        minItems: 1,
-        description: 'a list of signature algorithms'
-      })
-    )
+    algorithms
   },
   { additionalProperties: false, description: 'an object that says what proofs must be like' }
 )
@@ -233,6 +225,15 @@ export const Config = Type.Object(
         maximum: 157_680_000,
         description: 'seconds that a token lives at most, from 60 to 157680000'
       })
+    ),
+    adminIssuers: Type.Optional(
+      Type.Array(
+        text('the issuer of one of the issuers', (value) => value !== ''),
+        {
+          minItems: 1,
+          description: 'a list of issuers'
+        }
+      )
     ),
     scopeImplies: Type.Optional(
       Type.Record(Type.String(), Type.Array(Type.String()), {

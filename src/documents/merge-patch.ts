@@ -1,3 +1,5 @@
+import { isObject } from '../json/object.ts'
+
 /**
  * Applies a JSON Merge Patch (RFC 7396 section 2): null deletes a member, objects merge, all else
  * replaces. Returns a new value and changes neither argument.
@@ -10,8 +12,4 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
     else result.set(name, mergePatch(result.get(name), value))
   }
   return Object.fromEntries(result)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,5 +1,6 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject, randomUUID } from 'node:crypto'
-import { check, wrongOption } from './option-check.ts'
+import { check, isText, wrongOption } from '../config/option-check.ts'
+import { readOptionFile } from '../config/option-file.ts'
 
 const authMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 
@@ -30,7 +31,8 @@ export interface ClientAuthenticationContext {
   readonly issuer: string
   /** Name of the setting that holds the options, for errors. */
   readonly setting: string
-  readonly readFile: (path: string) => string
+  /** Default: Node's. @throws if it can not */
+  readonly readFile: ((path: string) => string) | undefined
   /** Milliseconds since the epoch. */
   readonly clock: () => number
 }
@@ -83,12 +85,11 @@ function readSecret(
 ): string {
   const allowed = 'a secret that is not empty'
   if (clientSecret !== undefined) {
-    const isText = typeof clientSecret === 'string' && clientSecret !== ''
-    if (isText) return clientSecret
+    if (isText(clientSecret)) return clientSecret
     throw wrongOption(nameOf('clientSecret', context), 'a value that is none', allowed)
   }
   const path = checkName('clientSecretFile', clientSecretFile, context)
-  const secret = readText('clientSecretFile', path, context).trim()
+  const secret = readOptionFile(nameOf('clientSecretFile', context), path, context.readFile).trim()
   if (secret !== '') return secret
   throw wrongOption(
     nameOf('clientSecretFile', context),
@@ -137,7 +138,7 @@ function withPrivateKey(
 }
 
 function readKey(path: string, context: ClientAuthenticationContext): AssertionKey {
-  const text = readText('privateKeyFile', path, context)
+  const text = readOptionFile(nameOf('privateKeyFile', context), path, context.readFile)
   const imported = importPrivateKey(text)
   const algorithm = imported && algorithmOf(imported.key)
   check(
@@ -176,30 +177,11 @@ function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): st
   return asymmetricKeyType === 'ed25519' ? 'EdDSA' : undefined
 }
 
-/** Reads the file that an option names. @throws {TypeError} if it can not be read */
-export function readText(
-  name: string,
-  path: string,
-  { readFile, ...context }: Pick<ClientAuthenticationContext, 'issuer' | 'setting' | 'readFile'>
-): string {
-  try {
-    return readFile(path)
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? 'unreadable'
-    const found = `${JSON.stringify(path)} (${reason})`
-    throw wrongOption(nameOf(name, context), found, 'a readable file', { cause })
-  }
-}
-
 function checkName(name: string, value: unknown, context: ClientAuthenticationContext): string {
-  const isText = typeof value === 'string' && value !== ''
-  check(isText, nameOf(name, context), value, 'a text that is not empty')
+  check(isText(value), nameOf(name, context), value, 'a text that is not empty')
   return value
 }
 
-function nameOf(
-  name: string,
-  { setting, issuer }: Pick<ClientAuthenticationContext, 'setting' | 'issuer'>
-): string {
+function nameOf(name: string, { setting, issuer }: ClientAuthenticationContext): string {
   return `${setting}.${name} of ${issuer}`
 }

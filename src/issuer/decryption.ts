@@ -1,7 +1,8 @@
 import { KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { importPrivateKey, readText } from './client-authentication.ts'
-import { check, wrongOption } from './option-check.ts'
+import { importPrivateKey } from './client-authentication.ts'
+import { check, isListFrom, wrongOption } from '../config/option-check.ts'
+import { readOptionFile } from '../config/option-file.ts'
+import { isObject } from '../json/object.ts'
 
 const rsaAlgorithms = ['RSA-OAEP-256', 'RSA-OAEP'] as const
 const ecAlgorithms = ['ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW'] as const
@@ -43,8 +44,7 @@ export function createDecryption(
   context: DecryptionContext = { issuer: 'the issuer' }
 ): Decryption {
   const name = `decryption of ${context.issuer}`
-  const isObject = typeof options === 'object' && options !== null
-  check(isObject, name, options, 'an object with privateKeyFile or privateKey')
+  check(isObject(options), name, options, 'an object with privateKeyFile or privateKey')
   const key = readKey(options, context)
   const keyManagementAlgorithms = algorithmsFor(key, options, context)
   const limits = { keyManagementAlgorithms, contentEncryptionAlgorithms: contentAlgorithms }
@@ -66,19 +66,18 @@ export function createDecryption(
 
 function readKey(
   { privateKeyFile, privateKey }: DecryptionOptions,
-  { issuer, readFile = (path) => readFileSync(path, 'utf8') }: DecryptionContext
+  { issuer, readFile }: DecryptionContext
 ): KeyObject {
-  const context = { issuer, readFile, setting: 'decryption' }
   if ((privateKeyFile === undefined) === (privateKey === undefined)) {
     const found = privateKey === undefined ? 'no key' : 'two keys'
     throw wrongOption(`decryption of ${issuer}`, found, 'one of privateKeyFile, privateKey')
   }
-  const name = privateKey === undefined ? 'privateKeyFile' : 'privateKey'
-  const given = privateKey ?? readText(name, String(privateKeyFile), context)
+  const name = `decryption.${privateKey === undefined ? 'privateKeyFile' : 'privateKey'} of ${issuer}`
+  const given = privateKey ?? readOptionFile(name, String(privateKeyFile), readFile)
   const key = given instanceof KeyObject ? given : importPrivateKey(given)?.key
   if (key !== undefined && algorithmsOf(key).length > 0) return key
   throw wrongOption(
-    `decryption.${name} of ${issuer}`,
+    name,
     'a key that is none or can not decrypt',
     'a private RSA key of 2048 bits or more, or an EC (P-256, P-384, P-521) or X25519 one, as PEM or JWK'
   )
@@ -102,9 +101,12 @@ function algorithmsFor(
 ): string[] {
   const fitting = algorithmsOf(key)
   if (algorithms === undefined) return [...fitting]
-  const isList = Array.isArray(algorithms) && algorithms.length > 0
-  const fits = isList && algorithms.every((algorithm) => fitting.includes(algorithm))
   const name = `decryption.algorithms of ${issuer}`
-  check(fits, name, algorithms, `with this key one or more of ${fitting.join(', ')}`)
+  check(
+    isListFrom(algorithms, fitting),
+    name,
+    algorithms,
+    `with this key one or more of ${fitting.join(', ')}`
+  )
   return [...algorithms]
 }

@@ -1,5 +1,6 @@
 import { type BoundedFetch, type BoundedResponse, isAllowedUrl } from './bounded-fetch.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
+import { parseJsonObject } from './response.ts'
 import { documentHome } from './issuer-template.ts'
 
 /** What is used of an issuer's metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2). */
@@ -66,25 +67,6 @@ export function parseMetadata(
   const { token_endpoint: tokenEndpoint } = document
   const token_endpoint = isAllowedUrl(tokenEndpoint, home) ? tokenEndpoint : undefined
   return { issuer, jwks_uri, userinfo_endpoint, introspection_endpoint, token_endpoint }
-}
-
-/** The body of a 200 answer, if it is a JSON object. @throws {IssuerFaultError} */
-export function parseJsonObject(
-  { status, body }: BoundedResponse,
-  what: string
-): Readonly<Record<string, unknown>> {
-  if (status !== 200) throw new IssuerFaultError(what, `answered with status ${status}`)
-  let value: unknown
-  try {
-    value = JSON.parse(body.toString('utf8'))
-  } catch {
-    // without its cause, which goes to the log: a syntax error quotes the text, and that may be about a person
-    throw new IssuerFaultError(what, 'is not JSON')
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new IssuerFaultError(what, 'is not a JSON object')
-  }
-  return value as Record<string, unknown>
 }
 
 function readDocument(url: string, fetch: BoundedFetch): Promise<BoundedResponse> {

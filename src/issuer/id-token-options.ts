@@ -1,7 +1,8 @@
 import type { ClaimMapping } from '../token/claim-mapping.ts'
 import type { IdTokenPolicy } from '../token/id-token.ts'
 import type { TokenKind } from './opaque-token-options.ts'
-import { check, wrongOption } from './option-check.ts'
+import { check, isListOf, isText, wrongOption } from '../config/option-check.ts'
+import { isObject } from '../json/object.ts'
 
 /** Which ID tokens may stand in for access tokens. */
 export interface IdTokenOptions {
@@ -33,18 +34,18 @@ export function readIdTokenOptions(
   }
   const areOnly = !tokens.includes('jwt')
   const settings = idTokens ?? (areOnly ? { clientId: audience } : undefined)
-  const isObject = typeof settings === 'object' && settings !== null
-  check(isObject, name, idTokens, 'an object with clientId, since tokens has "id" beside "jwt"')
+  const allowed = 'an object with clientId, since tokens has "id" beside "jwt"'
+  check(isObject(settings), name, idTokens, allowed)
   const unknown = Object.keys(settings).find((member) => member !== 'clientId')
   check(unknown === undefined, `idTokens.${unknown} of ${issuer}`, 'an unknown option', 'clientId')
   const clientIds: unknown[] = [settings.clientId].flat()
-  const isList = clientIds.length > 0 && clientIds.every(isName)
-  check(isList, `idTokens.clientId of ${issuer}`, settings.clientId, 'one or more client ids')
+  check(
+    isListOf(clientIds, isText),
+    `idTokens.clientId of ${issuer}`,
+    settings.clientId,
+    'one or more client ids'
+  )
   return { clientIds: new Set(clientIds), areOnly, mapping: withoutScopes(mapping) }
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
 }
 
 /**

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type BoundedFetch, type BoundedResponse, UpstreamError } from './bounded-fetch.ts'
-import type { ClientAuthentication } from './client-authentication.ts'
-import { parseJsonObject } from './discovery.ts'
+import { askAsClient, type IssuerClient } from './ask-as-client.ts'
+import { type BoundedResponse, UpstreamError } from './bounded-fetch.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
 import type { KeySet } from './key-set.ts'
-import { retryAfterOf } from './retry-after.ts'
-import { isDeeper, maxDepth } from './nesting.ts'
+import { mediaTypeOf, parseJsonObject, retryAfterOf } from './response.ts'
+import { isDeeper, maxDepth } from '../json/nesting.ts'
 import { signedAnswerType } from './signed-introspection.ts'
 
 /** What an issuer says of an active token (RFC 7662 section 2.2), unchecked. */
@@ -29,20 +28,17 @@ export class IntrospectionFailedError extends Error {
   }
 }
 
-export interface IntrospectionContext {
+export interface IntrospectionContext extends IssuerClient {
   readonly issuer: string
   /** Where the issuer is asked; undefined if its metadata says that. */
   readonly endpoint: string | undefined
   /** Has the metadata of the issuer. */
   readonly keySet: KeySet
-  readonly fetch: BoundedFetch
-  readonly authenticate: ClientAuthentication
   /** Verifies signed answers (RFC 9701), which are then the only ones accepted; undefined for plain ones. */
   readonly verify: ((answer: string) => Promise<Readonly<Record<string, unknown>>>) | undefined
 }
 
 const plainAnswerType = 'application/json'
-const maxAnswerBytes = 256 * 1024
 /** Milliseconds for which a request waits for the issuer's metadata: with the call itself less than 10 s. */
 const metadataPatience = 4500
 /** Seconds after which another try makes sense, if the issuer does not say. */
@@ -87,23 +83,15 @@ async function endpointOf({ issuer, endpoint, keySet }: IntrospectionContext): P
 async function ask(
   endpoint: string,
   token: string,
-  { issuer, fetch, authenticate, verify }: IntrospectionContext
+  context: IntrospectionContext
 ): Promise<BoundedResponse> {
-  const { headers, form } = await authenticate()
+  const form = { token, token_type_hint: 'access_token' }
+  const accept = context.verify === undefined ? plainAnswerType : signedAnswerType
   try {
-    return await fetch(endpoint, {
-      method: 'POST',
-      headers: {
-        ...headers,
-        accept: verify === undefined ? plainAnswerType : signedAnswerType,
-        'content-type': 'application/x-www-form-urlencoded'
-      },
-      body: new URLSearchParams({ token, token_type_hint: 'access_token', ...form }).toString(),
-      maxBytes: maxAnswerBytes
-    })
+    return await askAsClient(endpoint, { form, accept }, context)
   } catch (cause) {
     if (!(cause instanceof UpstreamError)) throw cause
-    throw new IntrospectionFailedError(issuer, usualRetry, cause)
+    throw new IntrospectionFailedError(context.issuer, usualRetry, cause)
   }
 }
 
@@ -113,11 +101,10 @@ async function readAnswer(
   { verify }: IntrospectionContext
 ): Promise<Readonly<Record<string, unknown>>> {
   const what = 'the introspection answer'
-  const { status, headers, body } = response
+  const { status, body } = response
   if (status !== 200) throw new IssuerFaultError(what, `answered with status ${status}`)
-  const [type = ''] = String(headers['content-type'] ?? '').split(';')
   const wanted = verify === undefined ? plainAnswerType : signedAnswerType
-  if (type.trim().toLowerCase() !== wanted) {
+  if (mediaTypeOf(response) !== wanted) {
     throw new IssuerFaultError(what, `is not ${wanted}`)
   }
   const answer =

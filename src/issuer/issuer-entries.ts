@@ -1,13 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { refuseSecondIssuerOfOpaqueTokens } from './opaque-token-options.ts'
-import { check } from './option-check.ts'
+import { check } from '../config/option-check.ts'
+import { readUtf8 } from '../config/option-file.ts'
 import type { IssuerOptions } from './issuer-options.ts'
 import {
   createTrustedIssuer,
   type TrustDependencies,
   type TrustedIssuer
 } from './trusted-issuer.ts'
+import { isObject } from '../json/object.ts'
 
 /** An issuer, and all that it was made of: while that stays the same, so does the issuer. */
 export interface Entry {
@@ -51,10 +52,6 @@ export function createEntries(
   return entries
 }
 
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null
-}
-
 /** Among several issuers, a fault says whose it is. */
 function named(index: number, list: readonly IssuerOptions[], make: () => Entry): Entry {
   try {
@@ -68,7 +65,7 @@ function named(index: number, list: readonly IssuerOptions[], make: () => Entry)
 }
 
 function createEntry(options: IssuerOptions, dependencies: TrustDependencies): Entry {
-  const read = readerOf(dependencies)
+  const { readFile: read = readUtf8 } = dependencies
   const files = new Map<string, string>()
   const readFile = (path: string): string => {
     const text = read(path)
@@ -81,9 +78,8 @@ function createEntry(options: IssuerOptions, dependencies: TrustDependencies): E
 function isSame(
   { options, files }: Entry,
   given: IssuerOptions,
-  dependencies: TrustDependencies
+  { readFile: read = readUtf8 }: TrustDependencies
 ): boolean {
-  const read = readerOf(dependencies)
   return (
     isDeepStrictEqual(options, given) && [...files].every(([path, text]) => reads(read, path, text))
   )
@@ -96,8 +92,4 @@ function reads(read: (path: string) => string, path: string, text: string): bool
   } catch {
     return false
   }
-}
-
-function readerOf({ readFile = (path) => readFileSync(path, 'utf8') }: TrustDependencies) {
-  return readFile
 }

@@ -4,7 +4,7 @@ import type { Verifier } from '../token/verdict.ts'
 import { createEntries, type Entries } from './issuer-entries.ts'
 import { documentHome } from './issuer-template.ts'
 import { spreadTenants, type Tenants } from './issuer-tenants.ts'
-import { wrongOption } from './option-check.ts'
+import { wrongOption } from '../config/option-check.ts'
 import type { IssuerOptions } from './issuer-options.ts'
 import type { TrustDependencies, TrustedIssuer } from './trusted-issuer.ts'
 

@@ -6,7 +6,7 @@ import type { IdTokenMark } from '../token/token-type.ts'
 import type { DecryptionOptions } from './decryption.ts'
 import type { IdTokenOptions } from './id-token-options.ts'
 import type { IntrospectionOptions, TokenKind } from './opaque-token-options.ts'
-import { check } from './option-check.ts'
+import { check } from '../config/option-check.ts'
 import type { PresetName } from './presets.ts'
 import type { ProfileName } from './profile.ts'
 import type { TokenEncryptionOptions } from './token-encryption.ts'
@@ -14,6 +14,7 @@ import type { AudienceClaim } from './token-marks.ts'
 import type { IssuerRevocationOptions } from '../revocation/issuer-revocation.ts'
 import type { TokenExchangeSettings } from './token-exchange-options.ts'
 import type { UserInfoMode } from './userinfo-modes.ts'
+import { isObject } from '../json/object.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
 export interface IssuerOptions extends IssuerRevocationOptions {
@@ -115,7 +116,7 @@ const optionNames = Object.keys(knownOptions)
 
 /** A name that is mistyped, or of another version, would leave its check out without a word. */
 export function checkNames(options: unknown): void {
-  check(typeof options === 'object' && options !== null, 'issuers', options, 'objects')
+  check(isObject(options), 'issuers', options, 'objects')
   const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
   if (unknown === undefined) return
   throw new TypeError(`${unknown}: found an unknown option, allowed: ${optionNames.join(', ')}`)

@@ -4,7 +4,7 @@ import { type Algorithm, supportedAlgorithms } from '../token/algorithms.ts'
 import type { TokenPolicy } from '../token/policy.ts'
 import { typeOfOption } from '../token/token-type.ts'
 import { isIdentifierUrl } from './identifier-url.ts'
-import { check } from './option-check.ts'
+import { check, isListFrom, isListOf, isText } from '../config/option-check.ts'
 import { bindingsOf } from './profile.ts'
 import { readTokenMarks } from './token-marks.ts'
 import { checkUserInfoMode } from './userinfo-modes.ts'
@@ -21,9 +21,10 @@ export function createPolicy(options: IssuerOptions): TokenPolicy {
   const { clockTolerance = 5, required = true } = options
   checkIssuer(issuer)
   const audiences = typeof audience === 'string' ? [audience] : audience
-  checkTexts('audience', audiences)
-  checkTexts('typ', typ)
-  checkTexts('algorithms', algorithms, supportedAlgorithms)
+  check(isListOf(audiences, isText), 'audience', audiences, 'one or more non-empty strings')
+  check(isListOf(typ, isText), 'typ', typ, 'one or more non-empty strings')
+  const isKnown = isListFrom(algorithms, supportedAlgorithms)
+  check(isKnown, 'algorithms', algorithms, `one or more of ${supportedAlgorithms.join(', ')}`)
   checkUserInfoMode(options)
   check(typeof required === 'boolean', 'required', required, 'true or false')
   const isTolerance =
@@ -43,14 +44,5 @@ export function createPolicy(options: IssuerOptions): TokenPolicy {
 
 function checkIssuer(issuer: unknown): asserts issuer is string {
   const allowed = 'an https URL without query and fragment (http on loopback only)'
-  check(typeof issuer === 'string' && isIdentifierUrl(issuer), 'issuer', issuer, allowed)
-}
-
-function checkTexts(name: string, values: unknown, allowed?: readonly string[]): void {
-  const expected =
-    allowed === undefined ? 'one or more non-empty strings' : `one or more of ${allowed.join(', ')}`
-  const isList = Array.isArray(values) && values.length > 0
-  const fits = (value: unknown) =>
-    typeof value === 'string' && value !== '' && (allowed?.includes(value) ?? true)
-  check(isList && values.every(fits), name, values, expected)
+  check(isText(issuer) && isIdentifierUrl(issuer), 'issuer', issuer, allowed)
 }

@@ -5,13 +5,8 @@ import { IssuerFaultError } from './issuer-fault.ts'
 import { maySignFor } from './issuer-template.ts'
 import { checkKeys, type KeySource } from './key-source.ts'
 import { createKeyStore, type KeyFinder } from './key-store.ts'
-import { createPlainSignatureCheck } from './plain-signature.ts'
-import {
-  importJwk,
-  type SignatureCheckFactory,
-  type SigningKey,
-  UnusableKeyError
-} from './signing-key.ts'
+import { prepareKeys } from './prepare-keys.ts'
+import type { SignatureCheckFactory, SigningKey } from './signing-key.ts'
 
 /** A key set as it is kept over restarts. */
 export interface KeySetSnapshot {
@@ -217,7 +212,7 @@ export class KeySet {
 
   #use(jwks: readonly unknown[], metadata: IssuerMetadata, fetchedAt: number): void {
     const { issuer, observer } = this.#options
-    const keys = this.#prepareAll(jwks)
+    const keys = prepareKeys(jwks, this.#keys, this.#options)
     // an empty set is an outage, not a withdrawal: it would lock everybody out
     if (keys.size === 0) throw new IssuerFaultError('the key set', 'has no usable key')
     for (const [text, key] of this.#keys) if (!keys.has(text)) key.validUntil = 0
@@ -227,37 +222,6 @@ export class KeySet {
     this.#metadata = metadata
     this.#fetchedAt = fetchedAt
     observer.keySetReplaced({ issuer, keys: keys.size })
-  }
-
-  /** Keys that were in the set before stay the same objects, so that tokens they verified stay verified. */
-  #prepareAll(jwks: readonly unknown[]): Map<string, SigningKey> {
-    const { issuer, observer } = this.#options
-    const keys = new Map<string, SigningKey>()
-    for (const jwk of jwks) {
-      try {
-        const text = textOf(jwk)
-        keys.set(text, this.#keys.get(text) ?? this.#prepare(jwk))
-      } catch (cause) {
-        if (!(cause instanceof UnusableKeyError)) throw cause
-        observer.keySkipped({ issuer, keyId: keyIdOf(jwk), fault: cause.message })
-      }
-    }
-    return keys
-  }
-
-  #prepare(jwk: unknown): SigningKey {
-    const key = importJwk(jwk)
-    const { keyId, issuer, algorithms, keyObject } = key
-    const spki = keyObject.export({ type: 'spki', format: 'der' }).toString('base64')
-    return {
-      keyId,
-      issuer,
-      algorithms,
-      spki,
-      verify: this.#options.prepare(key),
-      verifySignature: createPlainSignatureCheck(keyObject, algorithms),
-      validUntil: 0
-    }
   }
 
   #schedule(delay: number): void {
@@ -286,18 +250,4 @@ export class KeySet {
 function freshness(maxAge: number | undefined): number {
   const { usual, least, most } = refreshInterval
   return maxAge === undefined ? usual : Math.min(Math.max(maxAge * 1000, least), most)
-}
-
-/** What tells an entry from others. @throws {UnusableKeyError} if it is nested so deep that it can not be written */
-function textOf(jwk: unknown): string {
-  try {
-    return JSON.stringify(jwk)
-  } catch (cause) {
-    throw new UnusableKeyError('it is nested too deep', { cause })
-  }
-}
-
-function keyIdOf(jwk: unknown): string | undefined {
-  const keyId = (jwk as { kid?: unknown } | null)?.kid
-  return typeof keyId === 'string' ? keyId.slice(0, 256) : undefined
 }

@@ -3,12 +3,12 @@ import {
   agreesWithAuthorizationServerMetadata,
   discover,
   type IssuerMetadata,
-  maxMetadataBytes,
-  parseJsonObject
+  maxMetadataBytes
 } from './discovery.ts'
 import type { Observer } from '../observe/observer.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
 import { maxKeys } from './key-store.ts'
+import { parseJsonObject } from './response.ts'
 
 /** A whole key set as it was downloaded, with the metadata that led to it. */
 export interface KeyDownload {
@@ -47,15 +47,22 @@ export function createKeySource(
     const known = kept !== undefined && now - kept.readAt < metadataLifetime ? kept : undefined
     kept = undefined
     const current = known ?? { metadata: await discover(issuer, fetch), readAt: now }
-    const response = await fetch(current.metadata.jwks_uri, {
-      maxBytes: maxMetadataBytes,
-      headers: { accept: 'application/jwk-set+json, application/json' }
-    })
-    const jwks = parseKeys(response)
+    const download = await downloadKeys(current.metadata, fetch)
     kept = current
     compareOnce(current.metadata)
-    return { metadata: current.metadata, jwks, maxAge: maxAgeOf(response) }
+    return download
   }
+}
+
+/** Downloads the key set that the metadata names. @throws {UpstreamError} @throws {IssuerFaultError} */
+export async function downloadKeys(
+  metadata: IssuerMetadata,
+  fetch: BoundedFetch
+): Promise<KeyDownload> {
+  const headers = { accept: 'application/jwk-set+json, application/json' }
+  const response = await fetch(metadata.jwks_uri, { maxBytes: maxMetadataBytes, headers })
+  const { keys } = parseJsonObject(response, 'the key set')
+  return { metadata, jwks: checkKeys(keys), maxAge: maxAgeOf(response) }
 }
 
 /** Checks the form of a key set (RFC 7517 section 5), not of its entries. @throws {IssuerFaultError} */
@@ -80,10 +87,6 @@ async function warnOfSecondDocument(
   } catch (cause) {
     observer.issuerTrouble({ issuer, doing, cause })
   }
-}
-
-function parseKeys(response: BoundedResponse): readonly unknown[] {
-  return checkKeys(parseJsonObject(response, 'the key set')['keys'])
 }
 
 /** `max-age` of a response (RFC 9111 section 5.2.2.1), in seconds. */

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { createOpaqueTokens, type OpaqueTokensOptions } from '../token/opaque-tokens.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { type ClosableFetch, isAllowedUrl } from './bounded-fetch.ts'
@@ -11,9 +10,10 @@ import type { Decryption } from './decryption.ts'
 import { createIntrospection } from './introspection.ts'
 import type { KeySet } from './key-set.ts'
 import { onFirstCall } from './on-first-call.ts'
-import { check, wrongOption } from './option-check.ts'
+import { check, isListFrom, wrongOption } from '../config/option-check.ts'
 import { openAnswer } from './signed-answer.ts'
 import { verifySignedAnswer } from './signed-introspection.ts'
+import { isObject } from '../json/object.ts'
 
 /** How the issuer is asked about tokens (RFC 7662): as which client, and how often. */
 export interface IntrospectionOptions extends ClientOptions {
@@ -61,19 +61,17 @@ export interface OpaqueTokenDependencies {
  */
 export function readOpaqueTokenOptions(
   { issuer, tokens = ['jwt'], introspection, userinfo }: TokenKindOptions,
-  { readFile = (path) => readFileSync(path, 'utf8'), clock = Date.now }: OpaqueTokenDependencies
+  { readFile, clock = Date.now }: OpaqueTokenDependencies
 ): OpaqueTokenSettings | undefined {
-  const isList = Array.isArray(tokens) && tokens.length > 0
-  const fits = isList && tokens.every((kind) => tokenKinds.includes(kind))
-  check(fits, `tokens of ${issuer}`, tokens, 'one or more of jwt, opaque, id')
+  const areKinds = isListFrom(tokens, tokenKinds)
+  check(areKinds, `tokens of ${issuer}`, tokens, 'one or more of jwt, opaque, id')
   if (!tokens.includes('opaque') && userinfo !== 'introspection') {
     if (introspection === undefined) return undefined
     const allowed = 'nothing, or "opaque" among tokens, or userinfo "introspection"'
     throw wrongOption(`introspection of ${issuer}`, 'a value', allowed)
   }
   const allowed = 'an object with clientId and its credentials, since tokens has "opaque"'
-  const isObject = typeof introspection === 'object' && introspection !== null
-  check(isObject, `introspection of ${issuer}`, undefined, allowed)
+  check(isObject(introspection), `introspection of ${issuer}`, undefined, allowed)
   const { cacheSeconds = 30, signedAnswers = false, clientId, endpoint } = introspection
   const isTime = Number.isFinite(cacheSeconds) && cacheSeconds >= 0 && cacheSeconds <= 3600
   const name = `introspection.cacheSeconds of ${issuer}`

@@ -1,4 +1,4 @@
-import { check, wrongOption } from './option-check.ts'
+import { check, wrongOption } from '../config/option-check.ts'
 import type { IssuerOptions } from './issuer-options.ts'
 
 /** What is known of a provider. */

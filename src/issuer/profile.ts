@@ -2,7 +2,7 @@ import type { Algorithm } from '../token/algorithms.ts'
 import type { BindingMode, BindingPolicy } from '../token/confirmation.ts'
 import { normalizedType } from '../token/token-type.ts'
 import type { TokenKind } from './opaque-token-options.ts'
-import { check, wrongOption } from './option-check.ts'
+import { check, isListFrom, isListOf, wrongOption } from '../config/option-check.ts'
 
 /** The sets of rules that one word switches on. */
 export const profileNames = ['rfc9068', 'fapi2'] as const
@@ -61,8 +61,9 @@ function checkKinds({ issuer, profile, tokens = ['jwt'] }: ProfiledOptions): voi
 }
 
 function checkForm({ issuer, profile, typ, audienceClaim = 'aud' }: ProfiledOptions): void {
-  const isType = (value: unknown) => typeof value === 'string' && normalizedType(value) === 'at+jwt'
-  const fits = typ === undefined || (Array.isArray(typ) && typ.length > 0 && typ.every(isType))
+  const isType = (value: unknown): value is string =>
+    typeof value === 'string' && normalizedType(value) === 'at+jwt'
+  const fits = typ === undefined || isListOf(typ, isType)
   check(fits, `typ of ${issuer}`, typ, `["at+jwt"], by profile ${profile}`)
   const name = `audienceClaim of ${issuer}`
   check(audienceClaim === 'aud', name, audienceClaim, `aud, by profile ${profile}`)
@@ -81,8 +82,7 @@ function checkRevocation(options: ProfiledOptions): void {
 }
 
 function algorithmsOf({ issuer, algorithms = fapiAlgorithms }: ProfiledOptions) {
-  const isList = Array.isArray(algorithms) && algorithms.length > 0
-  const fits = isList && algorithms.every((algorithm) => fapiAlgorithms.includes(algorithm))
+  const fits = isListFrom(algorithms, fapiAlgorithms)
   const allowed = `one or more of ${fapiAlgorithms.join(', ')}, by profile fapi2`
   check(fits, `algorithms of ${issuer}`, algorithms, allowed)
   return algorithms

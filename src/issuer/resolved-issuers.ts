@@ -5,7 +5,7 @@ import { IssuerUnavailable } from '../token/verdict.ts'
 import { dismiss } from './dismiss.ts'
 import { isIdentifierUrl } from './identifier-url.ts'
 import { hasPlaceholder } from './issuer-template.ts'
-import { check } from './option-check.ts'
+import { check } from '../config/option-check.ts'
 import type { IssuerOptions } from './issuer-options.ts'
 import {
   createTrustedIssuer,

@@ -1,5 +1,7 @@
 import type { UnverifiedClaims } from '../token/unverified.ts'
 import { expect, readSignedAnswer, type SignedAnswerContext } from './signed-answer.ts'
+import { isObject } from '../json/object.ts'
+import { namesOneOf } from '../token/audience.ts'
 
 /** Media type of signed answers (RFC 9701 section 4); without `application/` the `typ` of their header. */
 export const signedAnswerType = 'application/token-introspection+jwt'
@@ -36,14 +38,9 @@ function checkClaims(
 ): void {
   const { issuer, audiences, clockTolerance } = policy
   const now = clock() / 1000
-  const isUs = (name: unknown) => name === clientId || audiences.has(name as string)
   expect(iss === issuer, what, 'iss')
-  expect(Array.isArray(aud) ? aud.some(isUs) : isUs(aud), what, 'aud')
+  expect(namesOneOf(new Set([clientId, ...audiences]), aud), what, 'aud')
   const isRecent =
     typeof iat === 'number' && iat <= now + clockTolerance && iat + maxAge + clockTolerance >= now
   expect(isRecent, what, 'iat')
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,5 +1,5 @@
 import { hasPlaceholder, isIssuerTemplate, isTenantId } from './issuer-template.ts'
-import { check, wrongOption } from './option-check.ts'
+import { check, isListOf, wrongOption } from '../config/option-check.ts'
 
 export interface TenantOptions {
   readonly issuer: string
@@ -19,7 +19,7 @@ export function checkTenants({ issuer, tenants, tokens, securityEvents }: Tenant
     return
   }
   check(isIssuerTemplate(issuer), 'issuer', issuer, '{tenantid} as one segment of the path')
-  const isList = Array.isArray(tenants) && tenants.length > 0 && tenants.every(isTenantId)
+  const isList = isListOf(tenants, isTenantId)
   check(isList || tenants === 'any', 'tenants', tenants, 'a list of lower-case GUIDs, or "any"')
   if (isList && new Set(tenants).size < tenants.length)
     throw wrongOption('tenants', 'a tenant twice', 'each once')

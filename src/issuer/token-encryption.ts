@@ -1,7 +1,7 @@
 import type { TokenEncryption } from '../token/encrypted-tokens.ts'
 import type { Decryption, DecryptionOptions } from './decryption.ts'
 import type { TokenKind } from './opaque-token-options.ts'
-import { check, wrongOption } from './option-check.ts'
+import { check, wrongOption } from '../config/option-check.ts'
 
 const modes = ['off', 'optional', 'required'] as const
 

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs'
 import {
   type ClientAuthentication,
   type ClientOptions,
   createClientAuthentication
 } from './client-authentication.ts'
-import { check, wrongOption } from './option-check.ts'
+import { check, isText, wrongOption } from '../config/option-check.ts'
 import type { ExchangeTarget } from './token-exchange.ts'
+import { isObject } from '../json/object.ts'
 
 /** As which client this API exchanges tokens at the issuer (RFC 8693), and what for if nobody says. */
 export interface TokenExchangeSettings extends ClientOptions {
@@ -38,13 +38,12 @@ export interface TokenExchangeDependencies {
 export function readTokenExchangeOptions(
   issuer: string,
   options: TokenExchangeSettings | undefined,
-  { readFile = (path) => readFileSync(path, 'utf8'), clock = Date.now }: TokenExchangeDependencies
+  { readFile, clock = Date.now }: TokenExchangeDependencies
 ): TokenExchangeClient | undefined {
   if (options === undefined) return undefined
   const setting = 'tokenExchange'
-  const isObject = typeof options === 'object' && options !== null
   const allowed = 'an object with clientId and its credentials'
-  if (!isObject) throw wrongOption(`${setting} of ${issuer}`, 'a value', allowed)
+  if (!isObject(options)) throw wrongOption(`${setting} of ${issuer}`, 'a value', allowed)
   const { audience, resource, clientId } = options
   checkTarget({ audience, resource }, (name) => `${setting}.${name} of ${issuer}`)
   const context = { issuer, setting, readFile, clock }
@@ -65,7 +64,7 @@ export function checkTarget(
   { audience, resource }: Omit<ExchangeTarget, 'scopes'>,
   nameOf: (member: string) => string
 ): void {
-  const isName = audience === undefined || (typeof audience === 'string' && audience !== '')
+  const isName = audience === undefined || isText(audience)
   check(isName, nameOf('audience'), audience, 'a name that is not empty')
   const isUrl = resource === undefined || isResource(resource)
   check(isUrl, nameOf('resource'), resource, 'a URL without fragment')

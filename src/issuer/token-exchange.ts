@@ -3,12 +3,11 @@ import type { Observer } from '../observe/observer.ts'
 import type { Principal } from '../token/principal.ts'
 import { grantedScopes } from '../token/scope.ts'
 import { createAnswers, digestOf } from './answers.ts'
-import { type BoundedFetch, type BoundedResponse, UpstreamError } from './bounded-fetch.ts'
-import type { ClientAuthentication } from './client-authentication.ts'
-import { parseJsonObject } from './discovery.ts'
+import { askAsClient, type IssuerClient } from './ask-as-client.ts'
+import { type BoundedResponse, UpstreamError } from './bounded-fetch.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
 import type { KeySet } from './key-set.ts'
-import { retryAfterOf } from './retry-after.ts'
+import { parseJsonObject, retryAfterOf } from './response.ts'
 import { badGateway, issuerUnavailable, problemOfUpstream } from './upstream-problem.ts'
 
 /** What an exchanged token is for: one audience or one resource, or neither where the issuer knows. */
@@ -40,19 +39,16 @@ export type TokenExchange = (
   target: ExchangeTarget
 ) => Promise<ExchangedToken>
 
-export interface TokenExchangeOptions {
+export interface TokenExchangeOptions extends IssuerClient {
   readonly issuer: string
   /** Has the metadata of the issuer, which names the endpoint. */
   readonly keySet: Pick<KeySet, 'metadata' | 'retryAfterSeconds'>
-  readonly fetch: BoundedFetch
-  readonly authenticate: ClientAuthentication
   readonly observer: Observer
   /** Milliseconds since the epoch. */
   readonly clock: () => number
 }
 
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
-const maxAnswerBytes = 256 * 1024
 const maxKept = 1000
 /** Seconds before its expiry at which a token is no longer used again: it still has to arrive somewhere. */
 const margin = 10
@@ -71,7 +67,8 @@ export function createTokenExchange(options: TokenExchangeOptions): TokenExchang
   const exchange = async (token: string, target: ExchangeTarget): Promise<ExchangedToken> => {
     const endpoint = endpointOf(keySet)
     try {
-      const response = await ask(endpoint, formOf(token, target), options)
+      const asked = { form: formOf(token, target), accept: 'application/json' }
+      const response = await askAsClient(endpoint, asked, options)
       return readAnswer(response, target, Math.floor(clock() / 1000))
     } catch (cause) {
       observer.issuerTrouble({ issuer, doing: 'exchanging an access token', cause })
@@ -107,24 +104,6 @@ function formOf(token: string, { audience, resource, scopes }: ExchangeTarget) {
     ...(resource !== undefined && { resource }),
     ...(scopes.length > 0 && { scope: scopes.join(' ') })
   }
-}
-
-async function ask(
-  endpoint: string,
-  form: Readonly<Record<string, string>>,
-  { authenticate, fetch }: TokenExchangeOptions
-): Promise<BoundedResponse> {
-  const credentials = await authenticate()
-  return fetch(endpoint, {
-    method: 'POST',
-    headers: {
-      ...credentials.headers,
-      accept: 'application/json',
-      'content-type': 'application/x-www-form-urlencoded'
-    },
-    body: new URLSearchParams({ ...form, ...credentials.form }).toString(),
-    maxBytes: maxAnswerBytes
-  })
 }
 
 const what = 'the token exchange'

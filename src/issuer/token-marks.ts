@@ -1,7 +1,7 @@
 import type { TokenPolicy } from '../token/policy.ts'
 import { readRequiredClaims, type RequiredClaims } from '../token/required-claims.ts'
 import { type IdTokenMark, idTokenMarks } from '../token/token-type.ts'
-import { check } from './option-check.ts'
+import { check } from '../config/option-check.ts'
 
 /** Claims that may name this API's audience: `aud`, or where providers name the client. */
 export const audienceClaims = ['aud', 'client_id', 'azp', 'cid', 'appid'] as const

@@ -3,10 +3,11 @@ import { deepFreeze } from '../token/principal.ts'
 import type { UnverifiedClaims } from '../token/unverified.ts'
 import type { BoundedResponse } from './bounded-fetch.ts'
 import type { Decryption } from './decryption.ts'
-import { parseJsonObject } from './discovery.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
-import { isDeeper, maxDepth } from './nesting.ts'
+import { isDeeper, maxDepth } from '../json/nesting.ts'
 import { expect, openAnswer, readSignedAnswer, type SignedAnswerContext } from './signed-answer.ts'
+import { namesOneOf } from '../token/audience.ts'
+import { mediaTypeOf, parseJsonObject } from './response.ts'
 
 /** The claims of a UserInfo answer (OpenID Connect Core 1.0 section 5.3.2), as the issuer sent them; deeply frozen. */
 export type UserInfoClaims = Readonly<Record<string, unknown>> & { readonly sub: string }
@@ -46,8 +47,7 @@ async function contentOf(
   clients: readonly string[],
   context: UserInfoAnswerContext
 ): Promise<UnverifiedClaims> {
-  const [type = ''] = String(response.headers['content-type'] ?? '').split(';')
-  const mediaType = type.trim().toLowerCase()
+  const mediaType = mediaTypeOf(response)
   if (mediaType === 'application/json') return parseJsonObject(response, what)
   if (mediaType !== 'application/jwt') throw new IssuerFaultError(what, 'is neither JSON nor a JWT')
   const answer = response.body.toString('latin1').trim()
@@ -69,9 +69,8 @@ async function verifySigned(
   const { iss, aud, exp, nbf, iat: _iat, jti: _jti, ...claims } = signed
   const { issuer, clockTolerance } = context.policy
   const now = context.clock() / 1000
-  const isClient = (name: unknown) => clients.includes(name as string)
   expect(iss === issuer, what, 'iss')
-  expect(Array.isArray(aud) ? aud.some(isClient) : isClient(aud), what, 'aud')
+  expect(namesOneOf(new Set(clients), aud), what, 'aud')
   expect(exp === undefined || (isTime(exp) && exp + clockTolerance > now), what, 'exp')
   expect(nbf === undefined || (isTime(nbf) && nbf - clockTolerance <= now), what, 'nbf')
   return claims

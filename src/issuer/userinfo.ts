@@ -4,7 +4,7 @@ import { createAnswers, digestOf } from './answers.ts'
 import { type BoundedFetch, type BoundedResponse, UpstreamError } from './bounded-fetch.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
 import type { KeySet } from './key-set.ts'
-import { retryAfterOf } from './retry-after.ts'
+import { maxAnswerBytes, retryAfterOf } from './response.ts'
 import { badGateway, issuerUnavailable, problemOfUpstream } from './upstream-problem.ts'
 import {
   readUserInfoAnswer,
@@ -37,7 +37,6 @@ export interface UserInfoOptions extends UserInfoAnswerContext {
   readonly ownClients: readonly string[]
 }
 
-const maxUserInfoBytes = 256 * 1024
 /** Milliseconds for which an answer may be used again for the same token. */
 const lifetime = 10_000
 const maxAnswers = 500
@@ -72,7 +71,7 @@ async function readUserInfo(
   const headers = { authorization: `Bearer ${token}`, accept: 'application/json, application/jwt' }
   const clients = clientId === undefined ? options.ownClients : [clientId, ...options.ownClients]
   try {
-    const response = await options.fetch(endpoint, { headers, maxBytes: maxUserInfoBytes })
+    const response = await options.fetch(endpoint, { headers, maxBytes: maxAnswerBytes })
     checkStatus(response)
     return await readUserInfoAnswer(response, { subject, clients }, options)
   } catch (cause) {

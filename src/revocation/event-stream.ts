@@ -1,11 +1,6 @@
-import {
-  type BoundedFetchOptions,
-  type ClosableFetch,
-  createBoundedFetch
-} from '../issuer/bounded-fetch.ts'
-import { maxMetadataBytes, parseJsonObject } from '../issuer/discovery.ts'
+import { type BoundedFetchOptions, createBoundedFetch } from '../issuer/bounded-fetch.ts'
 import { KeySet } from '../issuer/key-set.ts'
-import { checkKeys, type KeySource } from '../issuer/key-source.ts'
+import { downloadKeys } from '../issuer/key-source.ts'
 import type { SignatureCheckFactory } from '../issuer/signing-key.ts'
 import { type Observer, silentObserver } from '../observe/observer.ts'
 
@@ -36,16 +31,6 @@ export function createTransmitterKeys(
   { prepare, observer = silentObserver, clock, fetch: options }: TransmitterDependencies
 ): Pick<EventStream, 'close'> & { readonly keySet: KeySet } {
   const fetch = createBoundedFetch(jwksUri, options)
-  const source = createFixedKeySource(issuer, jwksUri, fetch)
-  const keySet = new KeySet({ issuer, source, prepare, observer, clock })
-  const close = async (): Promise<void> => {
-    keySet.close()
-    await fetch.close()
-  }
-  return { keySet, close }
-}
-
-function createFixedKeySource(issuer: string, jwksUri: string, fetch: ClosableFetch): KeySource {
   const metadata = {
     issuer,
     jwks_uri: jwksUri,
@@ -53,10 +38,11 @@ function createFixedKeySource(issuer: string, jwksUri: string, fetch: ClosableFe
     introspection_endpoint: undefined,
     token_endpoint: undefined
   }
-  return async () => {
-    const headers = { accept: 'application/jwk-set+json, application/json' }
-    const response = await fetch(jwksUri, { maxBytes: maxMetadataBytes, headers })
-    const { keys } = parseJsonObject(response, 'the key set')
-    return { metadata, jwks: checkKeys(keys), maxAge: undefined }
+  const source = async () => downloadKeys(metadata, fetch)
+  const keySet = new KeySet({ issuer, source, prepare, observer, clock })
+  const close = async (): Promise<void> => {
+    keySet.close()
+    await fetch.close()
   }
+  return { keySet, close }
 }

@@ -1,11 +1,12 @@
 import { isIdentifierUrl } from '../issuer/identifier-url.ts'
-import { check, wrongOption } from '../issuer/option-check.ts'
+import { check, isListOf, isText, wrongOption } from '../config/option-check.ts'
 import type { RevokedTokens } from '../token/revoked-tokens.ts'
 import {
   createTransmitterKeys,
   type EventStream,
   type TransmitterDependencies
 } from './event-stream.ts'
+import { isObject } from '../json/object.ts'
 
 /** How an issuer tells that tokens end early. Both need the option `revocationStore`. */
 export interface IssuerRevocationOptions {
@@ -74,8 +75,7 @@ function createStream(
   const setting = (name: string) => `securityEvents.${name} of ${issuer}`
   const audiences = textsOf(setting('audience'), members['audience'])
   const { issuer: transmitter = issuer, jwksUri, criticalSubjectMembers = [] } = stream
-  const isName = typeof transmitter === 'string' && transmitter !== ''
-  check(isName, setting('issuer'), transmitter, 'the iss of the events')
+  check(isText(transmitter), setting('issuer'), transmitter, 'the iss of the events')
   const isKnown = transmitter === issuer || jwksUri !== undefined
   check(isKnown, setting('issuer'), transmitter, 'another transmitter only with jwksUri')
   const isUrl = jwksUri === undefined || isIdentifierUrl(jwksUri)
@@ -98,16 +98,13 @@ function membersOf(
   value: unknown,
   names: readonly string[]
 ): Readonly<Record<string, unknown>> {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  const fits = isObject && Object.keys(value).every((name) => names.includes(name))
+  const fits = isObject(value) && Object.keys(value).every((name) => names.includes(name))
   check(fits, setting, value, `an object with ${names.join(', ')}`)
-  return value as Record<string, unknown>
+  return value
 }
 
 function textsOf(setting: string, value: unknown): ReadonlySet<string> {
   const texts: unknown = typeof value === 'string' ? [value] : value
-  const fits = (text: unknown) => typeof text === 'string' && text !== ''
-  const isList = Array.isArray(texts) && texts.length > 0 && texts.every(fits)
-  check(isList, setting, value, 'one or more non-empty strings')
-  return new Set(texts as string[])
+  check(isListOf(texts, isText), setting, value, 'one or more non-empty strings')
+  return new Set(texts)
 }

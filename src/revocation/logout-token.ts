@@ -4,12 +4,12 @@ import { isMarkValue, type Mark } from './mark.ts'
 import {
   checkStatement,
   expect,
-  isObject,
-  namesOneOf,
   readStatement,
   type Statement,
   verifyStatement
 } from './statement.ts'
+import { isObject } from '../json/object.ts'
+import { namesOneOf } from '../token/audience.ts'
 
 const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout'
 

@@ -4,14 +4,9 @@ import { isTime } from '../token/policy.ts'
 import type { EventStream } from './event-stream.ts'
 import { marksOfSession } from './logout-token.ts'
 import { isMarkValue, type Mark } from './mark.ts'
-import {
-  checkStatement,
-  expect,
-  isObject,
-  namesOneOf,
-  readStatement,
-  verifyStatement
-} from './statement.ts'
+import { checkStatement, expect, readStatement, verifyStatement } from './statement.ts'
+import { isObject } from '../json/object.ts'
+import { namesOneOf } from '../token/audience.ts'
 
 const sessionRevoked = 'https://schemas.openid.net/secevent/caep/event-type/session-revoked'
 

@@ -1,4 +1,4 @@
-import { ProblemError } from '../http/problem.ts'
+import { deadline } from '../issuer/deadline.ts'
 import { findKey } from '../issuer/find-key.ts'
 import type { KeySet } from '../issuer/key-set.ts'
 import { type Algorithm, isAlgorithm } from '../token/algorithms.ts'
@@ -6,6 +6,7 @@ import { isTime } from '../token/policy.ts'
 import { Refusal } from '../token/refusal.ts'
 import { normalizedType } from '../token/token-type.ts'
 import { decodeClaims, isKeyId, splitToken, type UnverifiedClaims } from '../token/unverified.ts'
+import { issuerUnavailable } from '../issuer/upstream-problem.ts'
 
 /** What is wrong with a statement, in the words of RFC 8935 section 2.4. */
 export type StatementFault =
@@ -70,8 +71,9 @@ export async function verifyStatement(
   { algorithms, keySet, signer }: StatementKeys
 ): Promise<void> {
   expect(algorithms.has(algorithm), 'Its signing algorithm is not accepted')
-  const key = await findKey(keySet, { algorithm, keyId }, signer)
-  if (key === undefined && keySet.isFailing) throw unavailable(keySet)
+  const key = await Promise.race([findKey(keySet, { algorithm, keyId }, signer), deadline()])
+  if (key === 'late' || (key === undefined && keySet.isFailing))
+    throw issuerUnavailable(keySet.retryAfterSeconds)
   expect(key?.verify(text, algorithm) === true, 'Its signature is invalid', 'invalid_key')
 }
 
@@ -80,12 +82,6 @@ export function checkStatement({ jti, iat }: UnverifiedClaims, latest: number): 
   expect(typeof jti === 'string' && jti !== '', 'Its jti is missing or malformed')
   expect(isTime(iat) && iat <= latest, 'Its iat is missing, malformed or in the future')
   return Math.floor(iat)
-}
-
-/** Whether an `aud` names one of these (RFC 7519 section 4.1.3). */
-export function namesOneOf(names: ReadonlySet<string>, aud: unknown): boolean {
-  const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud]
-  return named.some((name) => names.has(name as string))
 }
 
 /** @throws {StatementRefusedError} unless the condition holds */
@@ -97,19 +93,7 @@ export function expect(
   if (!condition) throw new StatementRefusedError(fault, message)
 }
 
-/** Whether a value is a JSON object. */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function readable<Part>(part: Part | Refusal): Part {
   if (part instanceof Refusal) throw new StatementRefusedError('invalid_request', 'It is no JWT')
   return part
-}
-
-function unavailable({ retryAfterSeconds }: KeySet): ProblemError {
-  return new ProblemError('issuer-unavailable', {
-    detail: 'The issuer can not be asked for its keys; try again later.',
-    headers: { 'Retry-After': String(retryAfterSeconds) }
-  })
 }

@@ -1,6 +1,8 @@
 import type { Surroundings } from './demand.ts'
 import { isChallengeText } from './challenge.ts'
 import type { Principal } from './principal.ts'
+import { isObject } from '../json/object.ts'
+import { isListOf } from '../config/option-check.ts'
 
 /** What one object of a token's `authorization_details` must grant (RFC 9396 section 2). */
 export interface DetailsDeclaration {
@@ -24,9 +26,7 @@ export function isDetailsDeclaration(value: unknown): value is DetailsDeclaratio
     Object.keys(value).every((name) => members.has(name)) &&
     isChallengeText(type) &&
     isChallengeText(identifier) &&
-    [actions, datatypes].every(
-      (list) => Array.isArray(list) && list.length > 0 && list.every(isChallengeText)
-    )
+    [actions, datatypes].every((list) => isListOf(list, isChallengeText))
   )
 }
 
@@ -70,8 +70,4 @@ function isTyped(value: unknown): value is Record<string, unknown> & { readonly 
 
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((entry) => typeof entry === 'string')
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,12 +1,10 @@
+import { deadline } from '../issuer/deadline.ts'
 import { findKey } from '../issuer/find-key.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
 import { refusals } from './refusal.ts'
 import type { UnverifiedHeader } from './unverified.ts'
 import { IssuerUnavailable, type Verdict } from './verdict.ts'
-
-/** Milliseconds a request may wait for an issuer. */
-const longestWait = 9000
 
 /**
  * Waits for a key that is not known, as far as the issuer may be asked for it.
@@ -27,12 +25,6 @@ export function awaitKey(
     if (key !== undefined) return judgeBy(key)
     // other options of the issuer came while we waited
     return issuer.keySet.isRetired ? judgeAgain() : withoutKey(issuer)
-  })
-}
-
-function deadline(): Promise<'late'> {
-  return new Promise((resolve) => {
-    setTimeout(() => resolve('late'), longestWait).unref()
   })
 }
 

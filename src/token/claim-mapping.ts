@@ -1,5 +1,7 @@
 import { type ClaimPath, isClaimPath, parseClaimPath } from './roles.ts'
 import { flatHierarchy, type ScopeHierarchy } from './scope-hierarchy.ts'
+import { isObject } from '../json/object.ts'
+import { check, isListOf, wrongValue } from '../config/option-check.ts'
 
 /** One or more claims: names joined by dots (`realm_access.roles`), or a URI as one name. */
 type ClaimName = string | readonly string[]
@@ -57,10 +59,11 @@ export function createClaimMapping(
   scopes: ScopeHierarchy = flatHierarchy,
   audiences: ReadonlySet<string> = new Set()
 ): ClaimMapping {
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims))
-    throw invalid('claims', claims, 'an object such as { roles: "realm_access.roles" }')
+  // a plain boolean, so that the names keep their types
+  const isMapping: boolean = isObject(claims)
+  check(isMapping, 'claims', claims, 'an object such as { roles: "realm_access.roles" }')
   for (const name of Object.keys(claims))
-    if (!names.includes(name)) throw invalid(`claims.${name}`, name, names.join(', '))
+    if (!names.includes(name)) throw wrongValue(`claims.${name}`, name, names.join(', '))
   const pathsOf = (name: keyof ClaimNames) => readPaths(name, claims[name], audiences)
   return Object.freeze({
     roles: pathsOf('roles') ?? plainMapping.roles,
@@ -78,8 +81,8 @@ function readPaths(
 ): readonly ClaimPath[] | undefined {
   if (found === undefined) return undefined
   const texts: unknown = typeof found === 'string' ? [found] : found
-  if (!Array.isArray(texts) || texts.length === 0 || !texts.every(isClaimPath))
-    throw invalid(`claims.${name}`, found, 'one or more claims such as realm_access.roles')
+  if (!isListOf(texts, isClaimPath))
+    throw wrongValue(`claims.${name}`, found, 'one or more claims such as realm_access.roles')
   return texts.flatMap((text) => forAudiences(parseClaimPath(text), audiences))
 }
 
@@ -90,8 +93,4 @@ function forAudiences(path: ClaimPath, audiences: ReadonlySet<string>): readonly
   return [...audiences].map((audience) =>
     path.map((name) => name.replaceAll(placeholder, () => audience))
   )
-}
-
-function invalid(name: string, found: unknown, allowed: string): TypeError {
-  return new TypeError(`${name}: found ${JSON.stringify(found)}, allowed: ${allowed}`)
 }

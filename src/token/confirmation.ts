@@ -1,5 +1,6 @@
 import type { Algorithm } from './algorithms.ts'
 import { type Refusal, refusals } from './refusal.ts'
+import { isObject } from '../json/object.ts'
 
 /** Whether an API accepts, or demands, tokens that are bound in one way. */
 export type BindingMode = 'off' | 'optional' | 'required'
@@ -41,11 +42,9 @@ export function judgeConfirmation(
 ): Refusal | undefined {
   if (cnf === undefined)
     return isRequired ? refusals.not_sender_constrained : judgeUnbound(dpop, mtls)
-  if (typeof cnf !== 'object' || cnf === null || Array.isArray(cnf)) return refusals.invalid_claims
-  const members = cnf as Record<string, unknown>
-  if (isRequired && !('jkt' in members || 'x5t#S256' in members))
-    return refusals.not_sender_constrained
-  return judgeMember(members, 'jkt', dpop) ?? judgeMember(members, 'x5t#S256', mtls)
+  if (!isObject(cnf)) return refusals.invalid_claims
+  if (isRequired && !('jkt' in cnf || 'x5t#S256' in cnf)) return refusals.not_sender_constrained
+  return judgeMember(cnf, 'jkt', dpop) ?? judgeMember(cnf, 'x5t#S256', mtls)
 }
 
 /** What the claims of an accepted token are bound to; undefined if they are not. */

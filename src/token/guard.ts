@@ -5,6 +5,8 @@ import { deepFreeze, type Principal } from './principal.ts'
 import type { Refusal } from './refusal.ts'
 import { demandsOf, type Requirements } from './requirements.ts'
 import { isScope } from './scope.ts'
+import { isObject } from '../json/object.ts'
+import { isListOf, isText, wrongValue } from '../config/option-check.ts'
 
 /** What a route demands of its caller; an empty object demands a valid token and nothing more. */
 export interface GuardDeclaration {
@@ -69,12 +71,12 @@ const allowed = {
 export function parseGuard(declaration: unknown): Guard | undefined {
   if (declaration === false) return undefined
   if (declaration === undefined) return createGuard({})
-  if (typeof declaration !== 'object' || declaration === null || Array.isArray(declaration)) {
-    throw invalid('config.auth', declaration, 'false, or an object such as { scopes: […] }')
+  if (!isObject(declaration)) {
+    throw wrongValue('config.auth', declaration, 'false, or an object such as { scopes: […] }')
   }
   for (const name of Object.keys(declaration)) {
     if (!Object.hasOwn(allowed, name))
-      throw invalid(`config.auth.${name}`, name, Object.keys(allowed).join(', '))
+      throw wrongValue(`config.auth.${name}`, name, Object.keys(allowed).join(', '))
   }
   return createGuard(declaration)
 }
@@ -108,10 +110,10 @@ function createGuard(declaration: GuardDeclaration): Guard {
     // in a challenge they stand as scopes do: one value, split by spaces (RFC 9470 section 3)
     acr: listOf('acr', declaration.acr, isScope),
     maxAge: secondsOf(declaration.maxAge),
-    issuers: listOf('issuers', declaration.issuers, isName),
-    clients: listOf('clients', declaration.clients, isName),
+    issuers: listOf('issuers', declaration.issuers, isText),
+    clients: listOf('clients', declaration.clients, isText),
     senderConstrained: switchOf('senderConstrained', declaration.senderConstrained),
-    roles: listOf('roles', declaration.roles, isName),
+    roles: listOf('roles', declaration.roles, isText),
     authorizationDetails: detailsOf(declaration.authorizationDetails),
     allow: predicateOf(declaration.allow)
   }
@@ -125,42 +127,33 @@ function listOf(
   isEntry: (entry: unknown) => entry is string
 ): readonly string[] {
   if (value === undefined) return []
-  if (!Array.isArray(value) || value.length === 0 || !value.every(isEntry))
-    throw invalid(`config.auth.${name}`, value, allowed[name])
+  if (!isListOf(value, isEntry)) throw wrongValue(`config.auth.${name}`, value, allowed[name])
   return Object.freeze([...value])
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
 }
 
 function switchOf(name: keyof typeof allowed, value: unknown): boolean {
   if (value === undefined || typeof value === 'boolean') return value === true
-  throw invalid(`config.auth.${name}`, value, allowed[name])
+  throw wrongValue(`config.auth.${name}`, value, allowed[name])
 }
 
 function secondsOf(value: unknown): number | undefined {
   if (value === undefined) return undefined
   if (!Number.isSafeInteger(value) || (value as number) < 0)
-    throw invalid('config.auth.maxAge', value, allowed.maxAge)
+    throw wrongValue('config.auth.maxAge', value, allowed.maxAge)
   return value as number
 }
 
 function detailsOf(value: unknown): DetailsDeclaration | undefined {
   if (value === undefined) return undefined
   if (!isDetailsDeclaration(value))
-    throw invalid('config.auth.authorizationDetails', value, allowed.authorizationDetails)
+    throw wrongValue('config.auth.authorizationDetails', value, allowed.authorizationDetails)
   return deepFreeze(structuredClone(value))
 }
 
 function predicateOf(value: GuardDeclaration['allow']): Requirements['allow'] {
   if (value === undefined) return undefined
-  if (typeof value !== 'function') throw invalid('config.auth.allow', value, allowed.allow)
+  if (typeof value !== 'function') throw wrongValue('config.auth.allow', value, allowed.allow)
   if (types.isAsyncFunction(value))
-    throw invalid('config.auth.allow', 'an async function', allowed.allow)
+    throw wrongValue('config.auth.allow', 'an async function', allowed.allow)
   return value
-}
-
-function invalid(name: string, found: unknown, allowed: string): TypeError {
-  return new TypeError(`${name}: found ${JSON.stringify(found)}, allowed: ${allowed}`)
 }

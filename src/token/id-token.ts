@@ -5,6 +5,7 @@ import { type Refusal, refusals } from './refusal.ts'
 import { judgeStrictClaims } from './strict-claims.ts'
 import { idTokenMarks, isOtherKind, noType } from './token-type.ts'
 import type { UnverifiedClaims, UnverifiedHeader } from './unverified.ts'
+import { namesOneOf } from './audience.ts'
 
 /** How ID tokens are judged where an issuer is trusted for them. */
 export interface IdTokenPolicy {
@@ -67,9 +68,9 @@ function isIdToken(
 ): boolean {
   if (idTokens === undefined || (type !== 'jwt' && type !== noType)) return false
   const { aud, scope, scp, client_id } = claims
-  if (scope !== undefined || scp !== undefined || !names(aud, idTokens.clientIds)) return false
+  if (scope !== undefined || scp !== undefined || !namesOneOf(idTokens.clientIds, aud)) return false
   if (isOtherKind(claims, idTokenMarks)) return true
-  return idTokens.areOnly || (client_id === undefined && !names(aud, policy.audiences))
+  return idTokens.areOnly || (client_id === undefined && !namesOneOf(policy.audiences, aud))
 }
 
 /**
@@ -112,8 +113,4 @@ function judgeParties(
 function isOtherThanIdToken({ events, token_introspection, typ, token_use }: UnverifiedClaims) {
   if (events !== undefined || token_introspection !== undefined) return true
   return (typ !== undefined && typ !== 'ID') || (token_use !== undefined && token_use !== 'id')
-}
-
-function names(aud: unknown, expected: ReadonlySet<string>): boolean {
-  return [aud].flat().some((name) => expected.has(name as string))
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import {
   type IntrospectedClaims,
@@ -12,6 +11,7 @@ import { createPrincipal, type Principal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
 import type { RevokedTokens } from './revoked-tokens.ts'
 import { IssuerUnavailable, type Verdict, type Verifier } from './verdict.ts'
+import { digestOf } from '../issuer/answers.ts'
 
 export interface OpaqueTokensOptions {
   readonly policy: TokenPolicy
@@ -119,8 +119,4 @@ function judgeAnswer(
 function isBoundToUnknownKey({ token_type: type, cnf }: IntrospectedClaims): boolean {
   if (typeof type !== 'string' || type.toLowerCase() !== 'dpop') return false
   return typeof cnf !== 'object' || cnf === null || !('jkt' in cnf)
-}
-
-function digestOf(issuer: string, token: string): string {
-  return createHash('sha256').update(`${issuer}\n${token}`).digest('base64url')
 }

@@ -1,4 +1,5 @@
 import { type ClaimPath, claimAt, isClaimPath, parseClaimPath } from './roles.ts'
+import { isObject } from '../json/object.ts'
 
 /** What a claim may have to be; `*` is any value at all. */
 type ClaimValue = string | number | boolean
@@ -44,7 +45,7 @@ function isAllowed(value: unknown, allowed: readonly unknown[]): boolean {
 }
 
 function isRequiredClaims(value: unknown): value is RequiredClaims {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  if (!isObject(value)) return false
   const entries = Object.entries(value)
   return (
     entries.length > 0 &&

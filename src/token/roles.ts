@@ -1,3 +1,5 @@
+import { isObject } from '../json/object.ts'
+
 /** Where a claim is: the names of members, from the outermost inwards. */
 export type ClaimPath = readonly string[]
 
@@ -55,7 +57,7 @@ function memberOf(value: unknown, name: string): unknown {
 
 /** A member that is false or null says that there is no such role. */
 function namesIn(value: unknown): readonly string[] | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  if (!isObject(value)) return undefined
   return Object.entries(value).flatMap(([name, member]) =>
     member === false || member === null ? [] : [name]
   )

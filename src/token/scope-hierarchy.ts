@@ -1,4 +1,6 @@
 import { isScope } from './scope.ts'
+import { isObject } from '../json/object.ts'
+import { check, isListOf, wrongValue } from '../config/option-check.ts'
 
 /** By scope, all the scopes that come with it, near and far. */
 export type ScopeHierarchy = ReadonlyMap<string, readonly string[]>
@@ -15,8 +17,8 @@ export const flatHierarchy: ScopeHierarchy = new Map()
  */
 export function createScopeHierarchy(implies: ScopeImplications | undefined): ScopeHierarchy {
   if (implies === undefined) return flatHierarchy
-  if (typeof implies !== 'object' || implies === null || Array.isArray(implies))
-    throw invalid('scopeImplies', implies, 'an object of scopes, each with a list of scopes')
+  if (!isObject(implies))
+    throw wrongValue('scopeImplies', implies, 'an object of scopes, each with a list of scopes')
   const direct = new Map(Object.entries(implies))
   for (const [scope, implied] of direct) checkEntry(scope, implied)
   const followed = new Map<string, readonly string[]>()
@@ -46,7 +48,7 @@ function follow(scope: string, { direct, followed, way }: Walk): readonly string
   if (known !== undefined) return known
   const here = [...way, scope]
   if (way.includes(scope))
-    throw invalid('scopeImplies', here.join(' > '), 'no scope that implies itself')
+    throw wrongValue('scopeImplies', here.join(' > '), 'no scope that implies itself')
   const next = direct.get(scope) ?? []
   const far = next.flatMap((one) => follow(one, { direct, followed, way: here }))
   const all = Object.freeze([...new Set([...next, ...far])])
@@ -55,12 +57,8 @@ function follow(scope: string, { direct, followed, way }: Walk): readonly string
 }
 
 function checkEntry(scope: string, implied: unknown): void {
-  const isList = Array.isArray(implied) && implied.length > 0 && implied.every(isScope)
   const name = `scopeImplies[${JSON.stringify(scope)}]`
-  if (!isScope(scope)) throw invalid('scopeImplies', scope, 'scopes (RFC 6749 section 3.3)')
-  if (!isList) throw invalid(name, implied, 'a list of one or more scopes (RFC 6749 section 3.3)')
-}
-
-function invalid(name: string, found: unknown, allowed: string): TypeError {
-  return new TypeError(`${name}: found ${JSON.stringify(found)}, allowed: ${allowed}`)
+  check(isScope(scope), 'scopeImplies', scope, 'scopes (RFC 6749 section 3.3)')
+  const allowed = 'a list of one or more scopes (RFC 6749 section 3.3)'
+  check(isListOf(implied, isScope), name, implied, allowed)
 }

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { isAlgorithm, type Algorithm } from './algorithms.ts'
 import { type Refusal, refusals } from './refusal.ts'
 import { normalizedType, noType } from './token-type.ts'
+import { isObject } from '../json/object.ts'
 
 /** Longest token that is looked at, in characters; Node itself accepts 16 KiB of header fields in all. */
 const maxTokenLength = 16_384
@@ -90,7 +91,7 @@ export function isKeyId(value: unknown): value is string {
   )
 }
 
-function decodeObject(segment: string): Record<string, unknown> | undefined {
+function decodeObject(segment: string): Readonly<Record<string, unknown>> | undefined {
   const length = scratch.write(segment, 0, 'base64url')
   if (!isUtf8(scratch.subarray(0, length))) return undefined
   try {
@@ -99,8 +100,4 @@ function decodeObject(segment: string): Record<string, unknown> | undefined {
   } catch {
     return undefined
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -11,7 +11,8 @@ t.teardown(() => Promise.all([issuer.close(), other.close()]))
 const now = Math.floor(Date.now() / 1000)
 const { app, log } = await appUnderTest(t, {
   publicUrl: 'https://api.example.com',
-  issuers: [issuer.options, other.options]
+  issuers: [issuer.options, other.options],
+  adminIssuers: [issuer.options.issuer]
 })
 const origin = await app.listen({ host: '127.0.0.1', port: 0 })
 await until(() => app.latchkey.isReady())
@@ -197,4 +198,33 @@ void t.test('documents:admin implies reading and writing', async (t) => {
   await write(t, { sub: 'ida', scope: 'documents:admin' }, 'own')
   const token = await mint({ sub: 'ida', scope: 'documents:admin' })
   t.strictSame(titlesOf((await callOrigin(origin, { path: '/documents', token })).text), ['own'])
+})
+
+t.test('BCP-4: an issuer that is not for administrators can not make any', async (t) => {
+  const token = await mint(
+    { sub: 'root', scope: 'revocations:write documents:admin', auth_time: now - 1 },
+    other
+  )
+  const body = JSON.stringify({ jti: 'one' })
+  const call = { method: 'POST', path: '/admin/revocations', token, lines: jsonLines, body }
+  for (const sent of [call, { path: `/admin/documents?owner=${iss}|ada`, token }]) {
+    const answer = await callOrigin(origin, sent)
+    t.equal(answer.status, 403)
+    t.match(problemOf(answer), { type: 'urn:latchkey:problem:access-denied' })
+  }
+})
+
+t.test('an issuer for administrators has to be one that is listed by its own name', async (t) => {
+  const template = { issuer: 'https://id.example.com/{tenantid}', audience: 'b', tenants: 'any' }
+  for (const adminIssuers of [['https://id.example.com'], [template.issuer]])
+    await t.rejects(
+      appUnderTest(t, {
+        issuers: [issuer.options, template as typeof issuer.options],
+        adminIssuers
+      }),
+      {
+        name: 'ConfigError',
+        message: /^adminIssuers: found "https:.*", allowed: issuers that are listed/
+      }
+    )
 })

@@ -1,11 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import type { Context, Provider } from 'oidc-provider/lib/provider.js'
 import type { Test } from 'tap'
 import { loadOidcProvider } from '../../src/development/load-provider.ts'
+import { startLoopbackServer } from './loopback-server.ts'
 
 /** A real OpenID provider whose UserInfo refuses the access tokens of an API, and which exchanges them. */
 export interface ExchangingProvider {
@@ -32,19 +30,11 @@ export async function startExchangingProvider(
   metadata: object = {}
 ): Promise<ExchangingProvider> {
   const { Provider, createMemoryAdapter } = await loadOidcProvider()
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { server, origin: issuer } = await startLoopbackServer(t)
   const provider = new Provider(issuer, { ...settings(metadata), adapter: createMemoryAdapter() })
   const handler = exchangeFor(provider, issuer)
   provider.registerGrantType(tokenExchange, handler, ['subject_token', 'scope'])
   server.on('request', provider.callback())
-  t.teardown(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
   return { issuer, audience, client, mint: () => mint(provider) }
 }
 

@@ -1,10 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { AccessToken, Provider } from 'oidc-provider/lib/provider.js'
 import type { Test } from 'tap'
 import { loadOidcProvider } from '../../src/development/load-provider.ts'
+import { startLoopbackServer } from './loopback-server.ts'
 
 /** A real OpenID provider whose access tokens are opaque, and which tells its clients about them. */
 export interface IntrospectingProvider {
@@ -23,9 +21,7 @@ const secretClient = { clientId: 'api', clientSecret: 'a secret: with + and %' }
 /** Starts oidc-provider on loopback with introspection enabled; it is closed when the test ends. */
 export async function startIntrospectingProvider(t: Test): Promise<IntrospectingProvider> {
   const { Provider, createMemoryAdapter } = await loadOidcProvider()
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { server, origin: issuer } = await startLoopbackServer(t)
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const publicJwk = publicKey.export({ format: 'jwk' })
   const provider = new Provider(issuer, {
@@ -33,12 +29,6 @@ export async function startIntrospectingProvider(t: Test): Promise<Introspecting
     adapter: createMemoryAdapter()
   })
   server.on('request', provider.callback())
-  t.teardown(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
   const pem = String(privateKey.export({ format: 'pem', type: 'pkcs8' }))
   return {
     issuer,

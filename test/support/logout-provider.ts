@@ -1,7 +1,4 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Context } from 'oidc-provider/lib/provider.js'
 import type { Test } from 'tap'
 import { grantEverything, resourceServerInfo } from '../../src/development/grants.ts'
@@ -9,6 +6,7 @@ import { loadOidcProvider, type OidcProvider } from '../../src/development/load-
 import { interactionPath, login } from '../../src/development/login.ts'
 import { logoutPage } from '../../src/development/pages.ts'
 import { createBrowser, inputsOf } from '../src/development/browser.ts'
+import { startLoopbackServer } from './loopback-server.ts'
 
 /** A real OpenID provider with back-channel logout, and a browser that signs in and out there. */
 export interface LogoutProvider {
@@ -33,10 +31,7 @@ const api = {
 /** Listens on loopback without answering yet, since provider and API have to know of each other; ends with the test. */
 export async function startLogoutProvider(t: Test): Promise<LogoutProvider> {
   const oidc = await loadOidcProvider()
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close() && server.closeAllConnections())
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { server, origin: issuer } = await startLoopbackServer(t)
   return {
     issuer,
     audience,

@@ -25,7 +25,11 @@ export async function build(t: Test, options: DocumentsOptions = {}): Promise<Fa
   })
   await app.register(problemDetails)
   const documents = await openDocuments(storage, options)
-  await app.register(documentRoutes, { documents, publicUrl: () => publicUrl })
+  await app.register(documentRoutes, {
+    documents,
+    publicUrl: () => publicUrl,
+    adminIssuers: []
+  })
   t.teardown(() => app.close().then(() => storage.close()))
   return app
 }

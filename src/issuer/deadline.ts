@@ -1,0 +1,9 @@
+/** Milliseconds a request may wait for an issuer. */
+const longestWait = 9000
+
+/** Says when a request has waited for an issuer long enough; does not keep the process alive. */
+export function deadline(): Promise<'late'> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve('late'), longestWait).unref()
+  })
+}
