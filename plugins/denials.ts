@@ -2,21 +2,37 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { metadataUrl } from '../src/http/resource-metadata.ts'
 import { isIdentifierUrl } from '../src/issuer/identifier-url.ts'
 import { type ProofChallenge, writeChallenges } from '../src/binding/challenges.ts'
-import { type ProofRefusal, proofRefusals } from '../src/binding/proof-refusal.ts'
+import {
+  type ProofRefusal,
+  type ProofRefusalReason,
+  proofRefusals
+} from '../src/binding/proof-refusal.ts'
 import { ProblemError, problemDocument } from '../src/http/problem.ts'
 import { findAuthorization, type Scheme, schemeOf } from '../src/token/authorization.ts'
 import { isChallengeText } from '../src/token/challenge.ts'
 import type { Denial } from '../src/token/demand.ts'
 import type { Guard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
-import { type Refusal, refusals } from '../src/token/refusal.ts'
+import { type Refusal, type RefusalReason, refusals } from '../src/token/refusal.ts'
 import type { IssuerUnavailable } from '../src/token/verdict.ts'
 import { denialAnswers, type Told } from './denial-answers.ts'
+
+/** Why a request is refused, as the log says it: one of a fixed set, and nothing that the request said. */
+export type RefusedBecause =
+  | RefusalReason
+  | ProofRefusalReason
+  | Denial
+  | 'no_credentials'
+  | 'invalid_request'
+  | 'issuer_unavailable'
+  | 'state_unavailable'
 
 /** What the plugin was told about the API itself. */
 export interface DenialOptions {
   readonly realm?: string | undefined
   readonly publicUrl?: string | (() => string) | undefined
+  /** Called at each refusal, before its answer is sent. */
+  readonly onRefusal?: ((request: FastifyRequest, reason: RefusedBecause) => void) | undefined
 }
 
 /** What answers say about DPoP where it is on. */
@@ -71,6 +87,16 @@ export function createDenials(options: DenialOptions, proofs?: ProofDenialOption
   checkOptions(options)
   const answer = createAnswers(options, proofs)
 
+  const tell = (
+    request: FastifyRequest,
+    level: 'info' | 'warn',
+    fields: { readonly reason: RefusedBecause; readonly [name: string]: string | undefined },
+    message: string
+  ): void => {
+    request.log[level](fields, message)
+    options.onRefusal?.(request, fields.reason)
+  }
+
   const refuse = (request: FastifyRequest, reply: FastifyReply, guard: Guard, told: Told): void => {
     const used = proofs && schemeOf(findAuthorization(request.raw.rawHeaders))
     if (proofs?.newestNonce !== undefined) reply.header('dpop-nonce', proofs.newestNonce())
@@ -84,27 +110,32 @@ export function createDenials(options: DenialOptions, proofs?: ProofDenialOption
 
   return {
     noCredentials(request, reply, guard) {
-      request.log.info({ reason: 'no_credentials' }, 'request refused')
+      tell(request, 'info', { reason: 'no_credentials' }, 'request refused')
       refuse(request, reply, guard, noCredentials(guard))
     },
     invalidRequest(request, reply, guard, description) {
-      request.log.info({ reason: 'invalid_request' }, 'request refused')
+      tell(request, 'info', { reason: 'invalid_request' }, 'request refused')
       refuse(request, reply, guard, invalidRequest(description))
     },
     invalidToken(request, reply, guard, { reason, description }) {
-      request.log.info({ reason }, 'access token refused')
+      tell(request, 'info', { reason }, 'access token refused')
       refuse(request, reply, guard, invalidToken(description))
     },
     unproven(request, reply, guard, refusal) {
-      request.log.info({ reason: refusal.reason }, 'proof of possession refused')
+      tell(request, 'info', { reason: refusal.reason }, 'proof of possession refused')
       refuse(request, reply, guard, unproven(refusal))
     },
     denied(request, reply, guard, { principal: { issuer, subject, clientId }, denial }) {
-      request.log.info({ reason: denial, issuer, subject, clientId }, 'request refused')
+      tell(request, 'info', { reason: denial, issuer, subject, clientId }, 'request refused')
       refuse(request, reply, guard, denialAnswers[denial](guard))
     },
     unavailable(request, reply, { issuer, retryAfterSeconds }) {
-      request.log.warn({ issuer, reason: 'issuer_unavailable' }, 'access token can not be judged')
+      tell(
+        request,
+        'warn',
+        { issuer, reason: 'issuer_unavailable' },
+        'access token can not be judged'
+      )
       const detail = 'The issuer can not be asked about the access token; try again later.'
       reply.header('retry-after', String(retryAfterSeconds))
       sendProblem(
@@ -115,7 +146,9 @@ export function createDenials(options: DenialOptions, proofs?: ProofDenialOption
       )
     },
     stateUnavailable(request, reply, fault) {
-      request.log.warn(
+      tell(
+        request,
+        'warn',
         { fault, reason: 'state_unavailable' },
         'proof of possession can not be judged'
       )

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { KeySetState } from '../src/issuer/key-set.ts'
 import type { IssuerOptions } from '../src/issuer/issuer-options.ts'
 import type { IssuerChanges, TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
 import type { UserInfoClaims } from '../src/issuer/userinfo-answer.ts'
@@ -32,6 +33,8 @@ export interface Latchkey {
   readonly senderConstraints: SenderConstraints
   /** Whether the keys of every required issuer were read and can be used. */
   isReady(): boolean
+  /** The state of the keys of each issuer of the list. */
+  keySets(): readonly KeySetState[]
   /**
    * The UserInfo of the caller of a guarded request (OpenID Connect Core 1.0 section 5.3), from where the issuer's
    * `userinfo` option says.
@@ -81,6 +84,7 @@ export function createLatchkey(
     authorizationDetailsTypes: () => [...detailsTypes].sort(),
     senderConstraints: constraint?.published ?? noConstraints,
     isReady: () => issuers.isReady,
+    keySets: () => issuers.values().map(({ keySet }) => keySet.state),
     readUserInfo: (request) => readUserInfo(request, issuers, denials),
     async revoke(target) {
       if (revocations !== undefined) return revocations.revoke(target)

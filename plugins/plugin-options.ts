@@ -4,6 +4,7 @@ import type { KeySetStore } from '../src/issuer/key-set.ts'
 import type { ResolveIssuer } from '../src/issuer/resolved-issuers.ts'
 import type { IssuerOptions } from '../src/issuer/issuer-options.ts'
 import type { ScopeImplications } from '../src/token/scope-hierarchy.ts'
+import type { DenialOptions } from './denials.ts'
 import type { RevocationOptions } from './revocation.ts'
 import type { Guard, GuardDeclaration } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
@@ -14,6 +15,8 @@ export interface SharedOptions extends BindingOptions, RevocationOptions {
   readonly realm?: string | undefined
   /** URL of this API as clients see it: the RFC 9728 `resource`. Set, it puts `resource_metadata` into challenges. */
   readonly publicUrl?: string | (() => string) | undefined
+  /** Called with each refusal and why, as the log says it: for counting. It must not throw: that would be a 500. */
+  readonly onRefusal?: DenialOptions['onRefusal']
   /** Scopes that imply others, and these again others: `{ 'notes:admin': ['notes:read', 'notes:write'] }`. */
   readonly scopeImplies?: ScopeImplications | undefined
   /** Keeps the last good key set of each issuer over restarts. Default: nothing is kept. */
@@ -45,6 +48,7 @@ export const guardKey: unique symbol = Symbol('latchkey.guard')
 const sharedOptions: Readonly<Record<keyof SharedOptions | keyof RegisterOptions, true>> = {
   realm: true,
   publicUrl: true,
+  onRefusal: true,
   keySetStore: true,
   scopeImplies: true,
   dpopProofs: true,

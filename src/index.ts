@@ -37,6 +37,7 @@ function outsideTheRoot(prefix: string): TypeError {
 const plugin = fp(latchkey, { name: 'latchkey-with-metadata', fastify: '5.x' })
 
 export default plugin
+export type { RefusedBecause } from '../plugins/denials.ts'
 export type { Latchkey, LatchkeyOptions } from '../plugins/latchkey.ts'
 // its file types `request.exchangeToken`: compilers of users only read what is exported from here
 export type { ExchangeToken } from '../plugins/token-exchange.ts'
@@ -44,7 +45,7 @@ export type { ProofOptions } from './binding/binding-options.ts'
 export { ProblemError, type ProblemKind } from './http/problem.ts'
 export type { DecryptionOptions } from './issuer/decryption.ts'
 export type { IdTokenOptions } from './issuer/id-token-options.ts'
-export type { KeySetSnapshot, KeySetStore } from './issuer/key-set.ts'
+export type { KeySetSnapshot, KeySetState, KeySetStore } from './issuer/key-set.ts'
 export type { IntrospectionOptions } from './issuer/opaque-token-options.ts'
 export type { PresetName } from './issuer/presets.ts'
 export type { ProfileName } from './issuer/profile.ts'

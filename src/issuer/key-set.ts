@@ -24,6 +24,17 @@ export interface KeySetStore {
   save(issuer: string, snapshot: KeySetSnapshot): Promise<void>
 }
 
+/** What is known of the keys of one issuer, for those who watch the service. */
+export interface KeySetState {
+  readonly issuer: string
+  /** Whether keys were read and may still be used. */
+  readonly isUsable: boolean
+  /** Downloads that gave keys. */
+  readonly downloads: number
+  /** Downloads that failed. */
+  readonly failures: number
+}
+
 /** What a {@link KeySet} works with. */
 export interface KeySetOptions {
   readonly issuer: string
@@ -66,6 +77,7 @@ export class KeySet {
   #isRestored = false
   #download: Promise<void> | undefined
   #failures = 0
+  readonly #ended = { downloads: 0, failures: 0 }
   #askedForUnknownKeyAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   #nextAttemptAt = 0
@@ -101,6 +113,11 @@ export class KeySet {
   /** Whole seconds until the issuer is asked again, at least 1. */
   get retryAfterSeconds(): number {
     return Math.max(1, Math.ceil((this.#nextAttemptAt - this.#clock()) / 1000))
+  }
+
+  /** What the downloads came to, since the set was made. */
+  get state(): KeySetState {
+    return { issuer: this.#options.issuer, isUsable: this.isUsable, ...this.#ended }
   }
 
   /** Whether the issuer is no longer trusted as it was: see {@link KeySet.retire}. */
@@ -200,11 +217,13 @@ export class KeySet {
       if (this.#closed) return
       this.#use(jwks, metadata, now)
       this.#failures = 0
+      this.#ended.downloads++
       this.#schedule(freshness(maxAge))
       void this.#keep({ jwks, metadata, fetchedAt: now })
     } catch (cause) {
       if (this.#closed) return
       this.#failures++
+      this.#ended.failures++
       this.#schedule(this.#backOff())
       observer.issuerTrouble({ issuer, doing: 'downloading the key set', cause })
     }
