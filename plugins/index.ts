@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Config } from '../src/config/schema.ts'
 import gracefulClose from './graceful-close.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
+import type { Checks } from '../src/observe/readiness.ts'
 import type { RevocationStore } from '../src/revocation/revocation-store.ts'
 import latchkey from './latchkey.ts'
 import openapi from './openapi.ts'
@@ -17,6 +18,8 @@ export interface PluginsOptions {
   readonly keySetStore: KeySetStore
   /** Keeps what is revoked. */
   readonly revocationStore: RevocationStore
+  /** What must hold before the service can do its work. */
+  readonly checks: Checks
 }
 
 /** What the scopes of the service imply, unless its settings say otherwise. */
@@ -26,12 +29,15 @@ const serviceScopes = { 'documents:admin': ['documents:read', 'documents:write']
 export async function registerPlugins(
   app: FastifyInstance,
   config: Config,
-  { publicUrl, keySetStore, revocationStore }: PluginsOptions
+  { publicUrl, keySetStore, revocationStore, checks }: PluginsOptions
 ): Promise<void> {
   const { issuers, corsOrigins, scopeImplies } = config
   const { dpopProofs, clientCertFrom, redisUrl, maxTokenLifetime } = config
   await app.register(gracefulClose)
   await app.register(requestLog)
+  // by a lazy import: who does not want it does not wait for its library
+  if (config.metrics === 'public')
+    await app.register(import('./metrics.ts'), { checks, keySets: () => app.latchkey.keySets() })
   await app.register(problemDetails)
   await app.register(securityHeaders, { origins: corsOrigins })
   await app.register(latchkey, {
@@ -43,6 +49,7 @@ export async function registerPlugins(
     redisUrl,
     revocationStore,
     maxTokenLifetime,
+    onRefusal: app.metrics?.refused,
     scopeImplies: { ...serviceScopes, ...scopeImplies }
   })
   await app.register(openapi)

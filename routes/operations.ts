@@ -1,18 +1,20 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
+import type { Metrics } from '../plugins/metrics.ts'
 import { ProblemError } from '../src/http/problem.ts'
+import { type Checks, readChecks } from '../src/observe/readiness.ts'
 
 /** What the routes of operations are given. */
 export interface OperationsOptions {
-  /** What must hold before the service can do its work, by a name that the client is told. A check never throws. */
-  readonly checks: Readonly<Record<string, () => boolean | Promise<boolean>>>
+  readonly checks: Checks
+  /** undefined where the service does not count. */
+  readonly metrics?: Metrics | undefined
 }
 
-/** Questions of whoever runs the service: does the process live, and can it do its work? */
+/** Questions of whoever runs the service: does the process live, can it do its work, and what has it done? */
 export default async function operations(
   app: FastifyInstance,
-  { checks }: OperationsOptions
+  { checks, metrics }: OperationsOptions
 ): Promise<void> {
   app.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
@@ -22,12 +24,19 @@ export default async function operations(
 
   const config = { auth: false, problems: ['service-unavailable'] } as const
   app.get('/readyz', { schema: readyz, config }, async () => {
-    const failed = await failedChecks(checks)
+    const failed = Object.entries(await readChecks(checks)).filter(([, holds]) => !holds)
     if (failed.length === 0) return ok
     throw new ProblemError('service-unavailable', {
-      detail: `Not ready: ${failed.join(', ')}.`,
+      detail: `Not ready: ${failed.map(([name]) => name).join(', ')}.`,
       headers: { 'Retry-After': '5' }
     })
+  })
+
+  // declared where metrics are off as well: who misses them is told why, and the document is the same everywhere
+  const counting = { auth: false, problems: ['not-found'] } as const
+  app.get('/metrics', { schema: readMetrics, config: counting }, async (_request, reply) => {
+    if (metrics === undefined) throw new ProblemError('not-found', { detail: metricsAreOff })
+    return reply.type(metrics.contentType).send(await metrics.text())
   })
 }
 
@@ -53,19 +62,22 @@ const readyz = {
   response: { 200: Status }
 }
 
-async function failedChecks(checks: OperationsOptions['checks']): Promise<string[]> {
-  const results = await Promise.all(
-    Object.entries(checks).map(async ([name, check]) => ((await holds(check)) ? [] : [name]))
-  )
-  return results.flat()
-}
+const metricsAreOff = 'Metrics are off; the setting METRICS switches them on.'
 
-/** A check that takes longer than two seconds does not hold. */
-async function holds(check: () => boolean | Promise<boolean>): Promise<boolean> {
-  const deadline = new AbortController()
-  try {
-    return await Promise.race([check(), delay(2000, false, { signal: deadline.signal })])
-  } finally {
-    deadline.abort()
+const readMetrics = {
+  operationId: 'getMetrics',
+  summary: 'What the service has done, for Prometheus; 404 unless the setting METRICS is public',
+  tags: ['operations'],
+  response: {
+    200: {
+      description: 'Counters, gauges and histograms in the text format of Prometheus.',
+      content: {
+        'text/plain': {
+          schema: { type: 'string' },
+          example:
+            '# TYPE latchkey_requests_total counter\nlatchkey_requests_total{outcome="accepted"} 42\n'
+        }
+      }
+    }
   }
 }

@@ -37,7 +37,12 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
 
   const revocationStore = createRevocationStore(storage)
   const keySetStore = createKeySetStore(storage)
-  await registerPlugins(app, config, { publicUrl, keySetStore, revocationStore })
+  const checks = {
+    'issuer keys': () => app.latchkey.isReady(),
+    database: () => isAnswering(storage),
+    'revoked tokens': () => app.latchkey.revocations?.isCurrent === true
+  }
+  await registerPlugins(app, config, { publicUrl, keySetStore, revocationStore, checks })
   const adminIssuers = adminIssuersOf(config)
   await registerRoutes(app, {
     documents: { documents: await openDocuments(storage), publicUrl, adminIssuers },
@@ -53,13 +58,7 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
       name: 'Latchkey',
       documentation: () => `${publicUrl()}/docs`
     },
-    operations: {
-      checks: {
-        'issuer keys': () => app.latchkey.isReady(),
-        database: () => isAnswering(storage),
-        'revoked tokens': () => app.latchkey.revocations?.isCurrent === true
-      }
-    }
+    operations: { checks, metrics: app.metrics }
   })
   return app
 }

@@ -26,6 +26,7 @@ const variables: Readonly<Record<string, Variable>> = {
   DATA_DIR: { member: 'dataDir', read: asText },
   TRUST_PROXY: { member: 'trustProxy', read: asList },
   CORS_ORIGINS: { member: 'corsOrigins', read: asList },
+  METRICS: { member: 'metrics', read: asText },
   RATE_LIMIT: { member: 'rateLimit', read: asText }
 }
 

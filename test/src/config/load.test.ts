@@ -25,6 +25,7 @@ t.test('an empty environment gives the defaults and no issuer', async (t) => {
     trustProxy: [],
     clientCertFrom: [],
     corsOrigins: [],
+    metrics: 'off',
     rateLimit: 'off'
   })
 })
@@ -42,6 +43,7 @@ t.test('variables give every setting, issuers byte for byte', async (t) => {
     REDIS_URL: 'rediss://u:p@state:6380/1',
     TRUST_PROXY: '10.0.0.0/8,::1',
     CORS_ORIGINS: 'https://app.example.com,capacitor://localhost',
+    METRICS: 'public',
     RATE_LIMIT: 'off',
     NODE_ENV: 'production',
     PATH: '/bin'
@@ -63,6 +65,7 @@ t.test('variables give every setting, issuers byte for byte', async (t) => {
     clientCertFrom: [],
     redisUrl: 'rediss://u:p@state:6380/1',
     corsOrigins: ['https://app.example.com', 'capacitor://localhost'],
+    metrics: 'public',
     rateLimit: 'off'
   })
 })
@@ -157,6 +160,7 @@ const badVariables: Record<string, Record<string, string>> = {
     f: 'https://*.a.example',
     g: 'https://a.example:443'
   },
+  METRICS: { a: 'on', b: 'private' },
   RATE_LIMIT: { a: 'on', b: '100' },
   LATCHKEY_CONFIG: { a: '/absent.json' },
   DATABASE_URL_FILE: { a: '/absent' }
