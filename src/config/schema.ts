@@ -174,6 +174,13 @@ const IssuerSettings = Type.Object(
     idTokenMarks: Type.Optional(
       Type.Array(oneOf([...idTokenMarks]), { description: `a list of ${idTokenMarks.join(', ')}` })
     ),
+    maxTokenAge: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 157_680_000,
+        description: 'seconds, from 1 to 157680000'
+      })
+    ),
     clockTolerance: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 300, description: 'seconds, from 0 to 300' })
     )

@@ -54,6 +54,8 @@ export interface IssuerOptions extends IssuerRevocationOptions {
   readonly typ?: readonly string[] | undefined
   /** Seconds by which the clocks of issuer and API may differ, 0 to 300. Default 5. */
   readonly clockTolerance?: number | undefined
+  /** Seconds since `iat` for which its tokens count at most, 1 to 157,680,000; they must have one then. Default: until `exp`. */
+  readonly maxTokenAge?: number | undefined
   /**
    * Where `/me` has its claims from. Default `forward`: from UserInfo, with the caller's token. `exchange`: with a token
    * exchanged for it; `introspection`: from the issuer's answer about the token; `claims`: from the token itself.
@@ -96,6 +98,7 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   algorithms: true,
   typ: true,
   clockTolerance: true,
+  maxTokenAge: true,
   tenants: true,
   required: true,
   userinfo: true,
