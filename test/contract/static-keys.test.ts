@@ -11,6 +11,7 @@ import { appUnderTest } from '../support/app.ts'
 import { startFleet } from '../support/fleet.ts'
 import { assertCleanLog, startGuardedApp } from '../support/guarded-app.ts'
 import { assertInvalidToken } from '../support/outcomes.ts'
+import { mintLogoutToken, startRevocableApi } from '../support/revocable-api.ts'
 
 const [sound, other] = [
   await startTestIssuer({ algorithms: ['ES256'] }),
@@ -166,6 +167,21 @@ t.test('an issuer that is resolved at run time may have static keys', async (t) 
   const { call } = await startGuardedApp(t, { issuers: [], resolveIssuer })
   t.equal((await call({ token: await mint(sound) })).status, 200)
   assertInvalidToken(t, await call({ token: await mint(other) }), 'an unknown kid')
+  t.equal(connections(), 0)
+})
+
+t.test('BCL-1: logout tokens are judged by static keys', async (t) => {
+  const { entry, mint, connections } = await startSilentIssuer(t)
+  const { ask, logout } = await startRevocableApi(t, {
+    issuers: [{ ...entry, jwks: sound.jwks, backchannelLogout: { clientId: 'app' } }]
+  })
+  const iat = Math.floor(Date.now() / 1000) - 10
+  const token = await mint(sound, { iat })
+  t.equal((await ask(token)).status, 200)
+  t.equal((await logout(await mintLogoutToken(other, { iss: entry.issuer }))).status, 400)
+  t.equal((await ask(token)).status, 200)
+  t.equal((await logout(await mintLogoutToken(sound, { iss: entry.issuer }))).status, 200)
+  t.equal((await ask(token)).status, 401)
   t.equal(connections(), 0)
 })
 

@@ -3,6 +3,7 @@ import t from 'tap'
 import { loadConfig } from '../../../src/config/load.ts'
 import type { IssuerOptions } from '../../../src/issuer/issuer-options.ts'
 import { createTrustedIssuers } from '../../../src/issuer/trusted-issuers.ts'
+import { startTestIssuer } from '../../../src/testing.ts'
 
 const issuer = 'https://id.example.com'
 const audience = 'https://api.example.com'
@@ -116,6 +117,21 @@ void t.test('takes keys for opaque tokens, events and claims that need no metada
     { jwks, userinfo: 'introspection', introspection: { ...client, endpoint } }
   ])
     t.equal(create(options).values().length, 1)
+})
+
+void t.test('META-7: published keys do not count for a moment beside static ones', async (t) => {
+  const sound = await startTestIssuer({ algorithms: ['ES256'] })
+  t.teardown(() => sound.close())
+  const kid = sound.keys[0]?.kid
+  const trusted = createTrustedIssuers([sound.options], { prepare: () => () => true })
+  t.teardown(() => trusted.close())
+  const find = () => trusted.get(sound.issuer)?.keySet.find('ES256', kid)
+  await trusted.get(sound.issuer)?.keySet.refresh()
+  t.ok(find())
+  trusted.replace([{ ...sound.options, clockTolerance: 1 }])
+  t.ok(find(), 'as among published ones')
+  trusted.replace([{ ...sound.options, jwks }])
+  t.notOk(find())
 })
 
 void t.test('the file of settings takes both, and no message shows what jwks holds', async (t) => {
