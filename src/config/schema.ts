@@ -4,6 +4,7 @@ import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 import { presetNames } from '../issuer/presets.ts'
 import { audienceClaims } from '../issuer/token-marks.ts'
 import { profileNames } from '../issuer/profile.ts'
+import type { StaticKeySet } from '../issuer/static-keys.ts'
 import { isResource } from '../issuer/token-exchange-options.ts'
 import { userInfoModes } from '../issuer/userinfo-modes.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
@@ -142,6 +143,10 @@ const IssuerSettings = Type.Object(
         { additionalProperties: false, description: 'an object with clientId' }
       )
     ),
+    jwks: Type.Optional(
+      Type.Unsafe<StaticKeySet>(Type.Object({}, { description: 'an object with keys' }))
+    ),
+    jwksFile: Type.Optional(text('the path of a file', (value) => value !== '')),
     backchannelLogout: Type.Optional(LogoutSettings),
     securityEvents: Type.Optional(EventSettings),
     dpop: Type.Optional(oneOf(['off', 'optional', 'required'])),
