@@ -143,7 +143,7 @@ function describeFound(pointer: string, value: unknown): string {
   return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown
 }
 
-const secretNames = ['clientSecret', 'privateKey', 'nonceSecret']
+const secretNames = ['clientSecret', 'privateKey', 'nonceSecret', 'jwks']
 
 /** Objects with a secret among their members, in whose place it may stand by mistake. */
 const secretHolders = ['introspection', 'tokenExchange', 'dpopProofs']

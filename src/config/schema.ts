@@ -4,6 +4,7 @@ import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 import { presetNames } from '../issuer/presets.ts'
 import { audienceClaims } from '../issuer/token-marks.ts'
 import { profileNames } from '../issuer/profile.ts'
+import type { StaticKeySet } from '../issuer/static-keys.ts'
 import { isResource } from '../issuer/token-exchange-options.ts'
 import { userInfoModes } from '../issuer/userinfo-modes.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
@@ -142,6 +143,10 @@ const IssuerSettings = Type.Object(
         { additionalProperties: false, description: 'an object with clientId' }
       )
     ),
+    jwks: Type.Optional(
+      Type.Unsafe<StaticKeySet>(Type.Object({}, { description: 'an object with keys' }))
+    ),
+    jwksFile: Type.Optional(text('the path of a file', (value) => value !== '')),
     backchannelLogout: Type.Optional(LogoutSettings),
     securityEvents: Type.Optional(EventSettings),
     dpop: Type.Optional(oneOf(['off', 'optional', 'required'])),
@@ -173,6 +178,13 @@ const IssuerSettings = Type.Object(
     ),
     idTokenMarks: Type.Optional(
       Type.Array(oneOf([...idTokenMarks]), { description: `a list of ${idTokenMarks.join(', ')}` })
+    ),
+    maxTokenAge: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 157_680_000,
+        description: 'seconds, from 1 to 157680000'
+      })
     ),
     clockTolerance: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 300, description: 'seconds, from 0 to 300' })

@@ -3,6 +3,7 @@ import { refuseSecondIssuerOfOpaqueTokens } from './opaque-token-options.ts'
 import { check } from '../config/option-check.ts'
 import { readUtf8 } from '../config/option-file.ts'
 import type { IssuerOptions } from './issuer-options.ts'
+import { withOwnKeys } from './static-keys.ts'
 import {
   createTrustedIssuer,
   type TrustDependencies,
@@ -72,7 +73,8 @@ function createEntry(options: IssuerOptions, dependencies: TrustDependencies): E
     files.set(path, text)
     return text
   }
-  return { options, files, issuer: createTrustedIssuer(options, { ...dependencies, readFile }) }
+  const issuer = createTrustedIssuer(options, { ...dependencies, readFile })
+  return { options: withOwnKeys(options), files, issuer }
 }
 
 function isSame(

@@ -9,6 +9,7 @@ import type { IntrospectionOptions, TokenKind } from './opaque-token-options.ts'
 import { check } from '../config/option-check.ts'
 import type { PresetName } from './presets.ts'
 import type { ProfileName } from './profile.ts'
+import type { StaticKeyOptions } from './static-keys.ts'
 import type { TokenEncryptionOptions } from './token-encryption.ts'
 import type { AudienceClaim } from './token-marks.ts'
 import type { IssuerRevocationOptions } from '../revocation/issuer-revocation.ts'
@@ -17,7 +18,7 @@ import type { UserInfoMode } from './userinfo-modes.ts'
 import { isObject } from '../json/object.ts'
 
 /** What is said of an issuer in the options or the configuration. Only `issuer` and `audience` are required. */
-export interface IssuerOptions extends IssuerRevocationOptions {
+export interface IssuerOptions extends IssuerRevocationOptions, StaticKeyOptions {
   /**
    * The issuer's identifier, compared with `iss` byte by byte. An https URL; http on loopback only. With `{tenantid}` as
    * a segment of its path it stands for the tenants of one provider, as in Entra's metadata.
@@ -54,9 +55,12 @@ export interface IssuerOptions extends IssuerRevocationOptions {
   readonly typ?: readonly string[] | undefined
   /** Seconds by which the clocks of issuer and API may differ, 0 to 300. Default 5. */
   readonly clockTolerance?: number | undefined
+  /** Seconds since `iat` for which its tokens count at most, 1 to 157,680,000; they must have one then. Default: until `exp`. */
+  readonly maxTokenAge?: number | undefined
   /**
    * Where `/me` has its claims from. Default `forward`: from UserInfo, with the caller's token. `exchange`: with a token
-   * exchanged for it; `introspection`: from the issuer's answer about the token; `claims`: from the token itself.
+   * exchanged for it; `introspection`: from the issuer's answer about the token; `claims`: from the token itself, which
+   * is the default with static keys.
    */
   readonly userinfo?: UserInfoMode | undefined
   /** As which client tokens are exchanged at the issuer (RFC 8693). Default: they are not. */
@@ -96,6 +100,7 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   algorithms: true,
   typ: true,
   clockTolerance: true,
+  maxTokenAge: true,
   tenants: true,
   required: true,
   userinfo: true,
@@ -110,7 +115,9 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   dpop: true,
   mtls: true,
   backchannelLogout: true,
-  securityEvents: true
+  securityEvents: true,
+  jwks: true,
+  jwksFile: true
 }
 const optionNames = Object.keys(knownOptions)
 

@@ -12,13 +12,15 @@ import { checkUserInfoMode } from './userinfo-modes.ts'
 /** Shared by the issuers that say nothing, of which there may be thousands. */
 const everyAlgorithm: ReadonlySet<Algorithm> = new Set(supportedAlgorithms)
 
+const fiveYears = 157_680_000
+
 /**
  * Checks what the options of an issuer say of its tokens.
  * @throws {TypeError} that names the option, what was found and what is allowed
  */
 export function createPolicy(options: IssuerOptions): TokenPolicy {
   const { issuer, audience, algorithms = supportedAlgorithms, typ = ['at+jwt', 'JWT'] } = options
-  const { clockTolerance = 5, required = true } = options
+  const { clockTolerance = 5, maxTokenAge, required = true } = options
   checkIssuer(issuer)
   const audiences = typeof audience === 'string' ? [audience] : audience
   check(isListOf(audiences, isText), 'audience', audiences, 'one or more non-empty strings')
@@ -30,6 +32,10 @@ export function createPolicy(options: IssuerOptions): TokenPolicy {
   const isTolerance =
     Number.isFinite(clockTolerance) && clockTolerance >= 0 && clockTolerance <= 300
   check(isTolerance, 'clockTolerance', clockTolerance, '0 to 300 seconds')
+  const isAge =
+    maxTokenAge === undefined ||
+    (Number.isInteger(maxTokenAge) && maxTokenAge >= 1 && maxTokenAge <= fiveYears)
+  check(isAge, 'maxTokenAge', maxTokenAge, `1 to ${fiveYears} seconds`)
   return {
     issuer,
     audiences: new Set(audiences),
@@ -37,6 +43,7 @@ export function createPolicy(options: IssuerOptions): TokenPolicy {
     types: new Set(typ.map(typeOfOption)),
     ...readTokenMarks(options),
     clockTolerance,
+    maxTokenAge,
     isStrict: options.profile !== undefined,
     bindings: bindingsOf(options, readBindingPolicy(options))
   }

@@ -47,6 +47,8 @@ export interface KeySetOptions {
    * true; false keeps a long list of issuers from costing anything while nobody uses them.
    */
   readonly insists?: boolean | undefined
+  /** Whether it may begin with the keys of its predecessor. Default true; false where options say which keys count. */
+  readonly inherits?: boolean | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
 }
@@ -90,7 +92,7 @@ export class KeySet {
     this.#find = () => undefined
   }
 
-  /** The issuer's metadata as of the last good download; undefined before it. */
+  /** The issuer's metadata as of the last good download; undefined before it, and with static keys. */
   get metadata(): IssuerMetadata | undefined {
     return this.#metadata
   }
@@ -139,8 +141,9 @@ export class KeySet {
     return this.#restoring
   }
 
-  /** Begins with the keys of the set that the same issuer had until its options changed. */
+  /** Begins with the keys of the set that the same issuer had until its options changed; static keys go with these. */
   succeed(predecessor: KeySet): void {
+    if (this.#options.inherits === false) return
     this.#isRestored = predecessor.#isRestored
     if (predecessor.#metadata === undefined) return
     const jwks = [...predecessor.#keys.keys()].map((text): unknown => JSON.parse(text))
@@ -229,7 +232,7 @@ export class KeySet {
     }
   }
 
-  #use(jwks: readonly unknown[], metadata: IssuerMetadata, fetchedAt: number): void {
+  #use(jwks: readonly unknown[], metadata: IssuerMetadata | undefined, fetchedAt: number): void {
     const { issuer, observer } = this.#options
     const keys = prepareKeys(jwks, this.#keys, this.#options)
     // an empty set is an outage, not a withdrawal: it would lock everybody out

@@ -12,7 +12,8 @@ import { parseJsonObject } from './response.ts'
 
 /** A whole key set as it was downloaded, with the metadata that led to it. */
 export interface KeyDownload {
-  readonly metadata: IssuerMetadata
+  /** undefined where the keys are static, and nothing is known of the issuer. */
+  readonly metadata: IssuerMetadata | undefined
   /** The entries of `keys`, unchecked. */
   readonly jwks: readonly unknown[]
   /** Seconds for which the issuer calls the set fresh; undefined if it does not say. */

@@ -7,6 +7,7 @@ import { isIdentifierUrl } from './identifier-url.ts'
 import { hasPlaceholder } from './issuer-template.ts'
 import { check } from '../config/option-check.ts'
 import type { IssuerOptions } from './issuer-options.ts'
+import { withOwnKeys } from './static-keys.ts'
 import {
   createTrustedIssuer,
   type TrustDependencies,
@@ -154,7 +155,7 @@ export class ResolvedIssuers {
     const issuer = this.#create(iss, options)
     if (known !== undefined) issuer.keySet.succeed(known.issuer.keySet)
     const timer = this.#askAgain(iss, lifetime.issuer)
-    this.#issuers.set(iss, { options: { ...options }, issuer, timer })
+    this.#issuers.set(iss, { options: { ...withOwnKeys(options) }, issuer, timer })
     return issuer
   }
 

@@ -78,9 +78,13 @@ export function importJwk(jwk: unknown): PublicKey {
   return { keyId, issuer, algorithms, keyObject: importPublicKey(members) }
 }
 
+/** Whether a JWK holds more than a public key: members that nobody but its owner may see. */
+export function isSecretKey(jwk: Readonly<Record<string, unknown>>): boolean {
+  return secretMembers.some((name) => name in jwk)
+}
+
 function checkUse(jwk: Readonly<Record<string, unknown>>): void {
-  if (secretMembers.some((name) => name in jwk))
-    throw new UnusableKeyError('it holds secret members')
+  if (isSecretKey(jwk)) throw new UnusableKeyError('it holds secret members')
   if (jwk['use'] !== undefined && jwk['use'] !== 'sig')
     throw new UnusableKeyError('its use is not sig')
   const operations = jwk['key_ops']

@@ -10,7 +10,7 @@ import { createCallerClaims } from './caller-claims.ts'
 import { createDecryption, type Decryption } from './decryption.ts'
 import { readIdTokenOptions } from './id-token-options.ts'
 import { KeySet, type KeySetStore } from './key-set.ts'
-import { createKeySource } from './key-source.ts'
+import { createKeySource, type KeySource } from './key-source.ts'
 import {
   createOpaqueTokenJudge,
   type OpaqueTokenSettings,
@@ -21,6 +21,7 @@ import { withProfile } from './profile.ts'
 import { checkNames, type IssuerOptions } from './issuer-options.ts'
 import { createPolicy } from './issuer-policy.ts'
 import type { SignatureCheckFactory } from './signing-key.ts'
+import { createStaticKeySource, withStaticKeys } from './static-keys.ts'
 import { readTokenEncryption } from './token-encryption.ts'
 import { createIssuerRevocation, type IssuerRevocation } from '../revocation/issuer-revocation.ts'
 import type { RevokedTokens } from '../token/revoked-tokens.ts'
@@ -76,7 +77,7 @@ export function createTrustedIssuer(
   dependencies: TrustDependencies
 ): TrustedIssuer {
   checkNames(given)
-  const options = withProfile(withPreset(given))
+  const options = withStaticKeys(withProfile(withPreset(given)))
   const policy = createPolicy(options)
   checkTenants(options)
   dependencies.admit?.(policy)
@@ -85,6 +86,7 @@ export function createTrustedIssuer(
   const decrypt = decryption && createDecryption(decryption, { issuer, readFile })
   const read = {
     decrypt,
+    staticKeys: createStaticKeySource(options, policy, dependencies),
     opaque: readOpaqueTokenOptions(options, dependencies),
     encryption: readTokenEncryption(options, decrypt)
   }
@@ -94,6 +96,7 @@ export function createTrustedIssuer(
 /** Options that were checked, their files read. */
 interface ReadOptions {
   readonly decrypt: Decryption | undefined
+  readonly staticKeys: KeySource | undefined
   readonly opaque: OpaqueTokenSettings | undefined
   readonly encryption: TokenEncryption | undefined
 }
@@ -101,7 +104,7 @@ interface ReadOptions {
 function assemble(
   policy: TokenPolicy,
   options: IssuerOptions,
-  { opaque, encryption, decrypt }: ReadOptions,
+  { opaque, encryption, decrypt, staticKeys }: ReadOptions,
   dependencies: TrustDependencies
 ): TrustedIssuer {
   const { issuer } = policy
@@ -112,8 +115,16 @@ function assemble(
   // connections of their own, so that keys never wait behind an endpoint that hangs
   const fetchKeys = createBoundedFetch(issuer, fetchOptions)
   const fetchIntrospection = createBoundedFetch(issuer, fetchOptions)
-  const source = createKeySource(issuer, fetchKeys, observer)
-  const keySet = new KeySet({ issuer, source, prepare, observer, store, insists: required, clock })
+  const keySet = new KeySet({
+    issuer,
+    source: staticKeys ?? createKeySource(issuer, fetchKeys, observer),
+    prepare,
+    observer,
+    store: staticKeys === undefined ? store : undefined,
+    insists: required,
+    inherits: staticKeys === undefined,
+    clock
+  })
   const revocation = createIssuerRevocation(options, dependencies)
   const context = { policy, mapping, observer, revoked, clock, decrypt }
   const introspect = opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context)

@@ -89,7 +89,7 @@ function judgeIdToken(
   if (typeof claims['sub'] !== 'string' || claims['sub'] === '') return refusals.invalid_claims
   if (!isTime(claims['iat'])) return refusals.invalid_claims
   return (
-    judgeTimes(claims, policy.clockTolerance, now) ??
+    judgeTimes(claims, policy, now) ??
     judgeParties(claims, issuer) ??
     (isOtherThanIdToken(claims) ? refusals.wrong_type : undefined) ??
     judgeConfirmation(claims['cnf'], policy.bindings)

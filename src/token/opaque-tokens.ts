@@ -6,7 +6,7 @@ import {
 } from '../issuer/introspection.ts'
 import type { Observer } from '../observe/observer.ts'
 import type { ClaimMapping } from './claim-mapping.ts'
-import { accepted, judgeClaims, type TokenPolicy } from './policy.ts'
+import { accepted, endOf, judgeClaims, type TokenPolicy } from './policy.ts'
 import { createPrincipal, type Principal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
 import type { RevokedTokens } from './revoked-tokens.ts'
@@ -67,7 +67,9 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
       good.delete(name)
       refused.set(name, { verdict, usableUntil: now + refusalLifetime })
     } else if (cacheSeconds > 0) {
-      const usableUntil = Math.min(now + cacheSeconds * 1000, verdict.expiresAt * 1000)
+      const { expiresAt: exp, claims } = verdict
+      const end = endOf({ exp, iat: claims['iat'] }, policy.maxTokenAge)
+      const usableUntil = Math.min(now + cacheSeconds * 1000, end * 1000)
       good.set(name, { verdict, usableUntil })
     }
   }

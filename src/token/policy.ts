@@ -22,6 +22,8 @@ export interface TokenPolicy {
   readonly idTokenMarks: readonly IdTokenMark[]
   /** Seconds by which the clocks of issuer and API may differ. */
   readonly clockTolerance: number
+  /** Seconds since `iat` for which a token counts, whatever its `exp`. Default: as long as `exp` says. */
+  readonly maxTokenAge?: number | undefined
   /** Whether its JWTs must have all claims that RFC 9068 requires. Default: those that are always judged. */
   readonly isStrict?: boolean | undefined
   /** How tokens are bound to their sender. Default: not at all, and bound ones are refused. */
@@ -55,7 +57,7 @@ export function judgeClaims(
   if (claims['iss'] !== policy.issuer) return refusals.untrusted_issuer
   if (typeof claims['sub'] !== 'string' || claims['sub'] === '') return refusals.invalid_claims
   return (
-    judgeTimes(claims, policy.clockTolerance, now) ??
+    judgeTimes(claims, policy, now) ??
     judgeAudience(audienceOf(claims, policy), policy.audiences) ??
     (isOtherKind(claims, policy.idTokenMarks) ? refusals.wrong_type : undefined) ??
     (hasRequiredClaims(claims, policy.requiredClaims) ? undefined : refusals.invalid_claims) ??
@@ -68,19 +70,33 @@ export function accepted(claims: UnverifiedClaims): AcceptedClaims {
   return claims as AcceptedClaims
 }
 
-/** Judges `exp`, which has to be there, `nbf` and `iat` (RFC 7519 section 4.1). @returns the refusal, or undefined */
+/**
+ * Judges `exp`, which has to be there, `nbf` and `iat` (RFC 7519 section 4.1), and the age that the policy sets.
+ * @returns the refusal, or undefined
+ */
 export function judgeTimes(
   { exp, nbf, iat }: UnverifiedClaims,
-  tolerance: number,
+  { clockTolerance: tolerance, maxTokenAge }: TokenPolicy,
   now: number
 ): Refusal | undefined {
   if (!isTime(exp)) return refusals.invalid_claims
   if (nbf !== undefined && !isTime(nbf)) return refusals.invalid_claims
   if (iat !== undefined && !isTime(iat)) return refusals.invalid_claims
-  if (exp + tolerance <= now) return refusals.expired
+  if (maxTokenAge !== undefined && iat === undefined) return refusals.invalid_claims
+  if (endOf({ exp, iat }, maxTokenAge) + tolerance <= now) return refusals.expired
   if (nbf !== undefined && nbf - tolerance > now) return refusals.not_yet_valid
   if (iat !== undefined && iat - tolerance > now) return refusals.not_yet_valid
   return undefined
+}
+
+/** The second from which a token counts no more, differences of clocks aside: `exp`, unless the policy ends it sooner. */
+export function endOf(
+  { exp, iat }: { readonly exp: number; readonly iat?: unknown },
+  maxTokenAge: number | undefined
+): number {
+  return maxTokenAge === undefined || typeof iat !== 'number'
+    ? exp
+    : Math.min(exp, iat + maxTokenAge)
 }
 
 /** What stands in for `aud` never stands beside it: a token for another API names that one there. */

@@ -6,7 +6,7 @@ import { awaitKey } from './await-key.ts'
 import { createEncryptedTokens, hasFiveParts, type TokenMemory } from './encrypted-tokens.ts'
 import { judgeToken, mappingOf } from './id-token.ts'
 import { judgeResolved } from './judge-resolved.ts'
-import { accepted } from './policy.ts'
+import { accepted, endOf } from './policy.ts'
 import { createPrincipal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
 import type { RevokedTokens } from './revoked-tokens.ts'
@@ -159,9 +159,11 @@ class TokenVerifier {
   }
 
   #accept(token: string, claims: UnverifiedClaims, { header, issuer, key }: KnownHeader): Verdict {
-    const principal = createPrincipal(accepted(claims), mappingOf(header, claims, issuer))
+    const good = accepted(claims)
+    const principal = createPrincipal(good, mappingOf(header, claims, issuer))
     if (this.#revoked?.covers(principal) === true) return refusals.revoked
-    const expiresAt = (principal.expiresAt + issuer.policy.clockTolerance) * 1000
+    const { clockTolerance, maxTokenAge } = issuer.policy
+    const expiresAt = (endOf(good, maxTokenAge) + clockTolerance) * 1000
     this.#verified.remember(token, principal, expiresAt, key)
     return principal
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
+import { startTestIssuer } from '../../src/testing.ts'
 import { startFleet } from '../support/fleet.ts'
 import { until } from '../support/until.ts'
 
@@ -69,6 +70,37 @@ t.test('SIGHUP: issuers come and go without a restart, the log level too', async
   t.match(logged('changed settings wait for a restart'), [{ settings: ['corsOrigins'] }])
   const metadata = await fetch(`${origin}/.well-known/oauth-protected-resource`)
   t.match(await metadata.json(), { authorization_servers: [b.issuer] })
+})
+
+t.test('SIGHUP: a changed file of static keys ends the tokens of the old ones', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const [before, after] = [
+    await startTestIssuer({ algorithms: ['ES256'] }),
+    await startTestIssuer({ algorithms: ['ES256'] })
+  ]
+  for (const issuer of [before, after]) t.teardown(() => issuer.close())
+  // nobody listens there
+  const iss = 'http://127.0.0.1:9'
+  const [ofBefore, ofAfter] = [await before.mint({ iss }), await after.mint({ iss })]
+  const jwksFile = join(folder, 'jwks.json')
+  writeFileSync(jwksFile, JSON.stringify(before.jwks))
+  const { audience } = before
+  const { hangUp, statusOf } = await startService(t, {
+    issuers: [{ issuer: iss, audience, jwksFile }]
+  })
+  for (let round = 0; round < 3; round++) t.equal(await statusOf(ofBefore), 200)
+  t.equal(await statusOf(ofAfter), 401)
+
+  writeFileSync(jwksFile, JSON.stringify(after.jwks))
+  t.match(await hangUp('settings read again'), { changed: [iss] })
+  t.strictSame([await statusOf(ofBefore), await statusOf(ofAfter)], [401, 200])
+  writeFileSync(jwksFile, '{')
+  t.match(await hangUp('settings not taken, the old ones stay'), {
+    level: 50,
+    fault: /^jwksFile of http:\/\/127.0.0.1:9: found a file that is not JSON/
+  })
+  t.equal(await statusOf(ofAfter), 200)
 })
 
 t.test('SIGHUP: settings with a fault change nothing, and one line says why', async (t) => {

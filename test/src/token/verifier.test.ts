@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Test } from 'tap'
+import type { IssuerOptions } from '../../../src/issuer/issuer-options.ts'
 import { startTestIssuer } from '../../../src/testing.ts'
 import { startJudge } from '../../support/judge.ts'
 
@@ -10,7 +11,7 @@ t.teardown(() => issuer.close())
 const start = 1_800_000_000
 
 /** A verifier whose clock stands until it is set, in seconds after the start. */
-async function judgeAt(t: Test, seconds = 0, options: { clockTolerance?: number } = {}) {
+async function judgeAt(t: Test, seconds = 0, options: Partial<IssuerOptions> = {}) {
   let now = (start + seconds) * 1000
   const judge = await startJudge(t, { ...issuer.options, ...options }, () => now)
   const set = (later: number) => {
@@ -50,6 +51,21 @@ void t.test('JWT-2: without tolerance a token ends on its second', async (t) => 
   t.equal(await outcome(token), 'accepted')
   set(1)
   t.equal(await outcome(token), 'expired')
+})
+
+void t.test('a token that is older than its issuer may send ends before its exp', async (t) => {
+  const { outcome, set } = await judgeAt(t, 0, { clockTolerance: 0, maxTokenAge: 60 })
+  const token = await mint({ iat: start, exp: start + 3600 })
+  // verified by then, and known by heart
+  for (let sight = 0; sight < 3; sight++) t.equal(await outcome(token), 'accepted')
+  set(59.999)
+  t.equal(await outcome(token), 'accepted')
+  set(60)
+  t.equal(await outcome(token), 'expired')
+  t.equal(await outcome(await mint({ iat: start, exp: start + 3600, jti: 'new' })), 'expired')
+  t.equal(await outcome(await mint({ iat: undefined, exp: start + 3600 })), 'invalid_claims')
+  for (const maxTokenAge of [0, 1.5, Number.POSITIVE_INFINITY, '60' as unknown as number])
+    await t.rejects(judgeAt(t, 0, { maxTokenAge }), { name: 'TypeError', message: /^maxTokenAge/ })
 })
 
 void t.test('FJ-8: a token that was too early is accepted on its second', async (t) => {
