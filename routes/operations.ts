@@ -66,7 +66,7 @@ const metricsAreOff = 'Metrics are off; the setting METRICS switches them on.'
 
 const readMetrics = {
   operationId: 'getMetrics',
-  summary: 'What the service has done, for Prometheus; 404 unless the setting METRICS is public',
+  summary: 'What the service has done, for Prometheus; 404 where the setting METRICS is off',
   tags: ['operations'],
   response: {
     200: {

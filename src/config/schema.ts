@@ -252,7 +252,7 @@ export const Config = Type.Object(
         description: 'an object of scopes, each with the list of those that it implies'
       })
     ),
-    metrics: oneOf(['off', 'public'], 'off'),
+    metrics: oneOf(['off', 'public'], 'public'),
     rateLimit: oneOf(['off'], 'off')
   },
   { additionalProperties: false, description: 'a JSON object with settings' }

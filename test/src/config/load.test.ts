@@ -25,7 +25,7 @@ t.test('an empty environment gives the defaults and no issuer', async (t) => {
     trustProxy: [],
     clientCertFrom: [],
     corsOrigins: [],
-    metrics: 'off',
+    metrics: 'public',
     rateLimit: 'off'
   })
 })
@@ -43,7 +43,7 @@ t.test('variables give every setting, issuers byte for byte', async (t) => {
     REDIS_URL: 'rediss://u:p@state:6380/1',
     TRUST_PROXY: '10.0.0.0/8,::1',
     CORS_ORIGINS: 'https://app.example.com,capacitor://localhost',
-    METRICS: 'public',
+    METRICS: 'off',
     RATE_LIMIT: 'off',
     NODE_ENV: 'production',
     PATH: '/bin'
@@ -65,7 +65,7 @@ t.test('variables give every setting, issuers byte for byte', async (t) => {
     clientCertFrom: [],
     redisUrl: 'rediss://u:p@state:6380/1',
     corsOrigins: ['https://app.example.com', 'capacitor://localhost'],
-    metrics: 'public',
+    metrics: 'off',
     rateLimit: 'off'
   })
 })
