@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { issuerUnavailable } from './upstream-problem.ts'
 
 /** An answer of an issuer, and how long it may be used again. */
 export interface Answer<Value> {
@@ -18,7 +19,13 @@ export interface AnswersOptions {
   readonly clock: () => number
 }
 
-/** Keeps what an issuer answered for as long as it may be used; asks once at a time; keeps no failure. */
+/** Questions to one issuer at a time; what comes on top is told to come again. */
+const maxRunning = 1000
+
+/**
+ * Keeps what an issuer answered for as long as it may be used; asks once at a time; keeps no failure.
+ * @throws {ProblemError} `issuer-unavailable` for a question on top of a thousand that run
+ */
 export function createAnswers<Value>({ max, clock }: AnswersOptions): Answers<Value> {
   const answers = new LRUCache<string, Answer<Value>>({ max })
   const running = new Map<string, Promise<Value>>()
@@ -32,7 +39,10 @@ export function createAnswers<Value>({ max, clock }: AnswersOptions): Answers<Va
   return async (name, ask) => {
     const answer = answers.get(name)
     if (answer !== undefined && clock() < answer.usableUntil) return answer.value
-    const asking = running.get(name) ?? run(name, ask).finally(() => running.delete(name))
+    const known = running.get(name)
+    if (known !== undefined) return known
+    if (running.size >= maxRunning) throw issuerUnavailable(1)
+    const asking = run(name, ask).finally(() => running.delete(name))
     running.set(name, asking)
     return asking
   }
