@@ -28,6 +28,8 @@ export interface ExpectedAnswer {
   readonly type: string
   /** The type of an answer whose header names none; undefined if it has to. */
   readonly typeIfAbsent?: string
+  /** Whom its key must sign for, where tenants share the set. Default: the set's own issuer. */
+  readonly signer?: string
 }
 
 /**
@@ -37,7 +39,7 @@ export interface ExpectedAnswer {
  */
 export async function readSignedAnswer(
   answer: string,
-  { what, type, typeIfAbsent }: ExpectedAnswer,
+  { what, type, typeIfAbsent, signer }: ExpectedAnswer,
   { policy, keySet }: SignedAnswerContext
 ): Promise<UnverifiedClaims> {
   const segments = readable(splitToken(answer), what)
@@ -45,7 +47,7 @@ export async function readSignedAnswer(
   const claims = readable(decodeClaims(segments.claims), what)
   expect(header.type === type, what, 'typ')
   expect(policy.algorithms.has(header.algorithm), what, 'alg')
-  const key = await Promise.race([findKey(keySet, header), deadline()])
+  const key = await Promise.race([findKey(keySet, header, signer), deadline()])
   if (key === 'late') throw new IssuerFaultError(what, 'waits for keys that do not come')
   expect(key?.verify(answer, header.algorithm) === true, what, 'signature')
   return claims

@@ -19,6 +19,8 @@ export interface UserInfoAnswerContext extends SignedAnswerContext {
 
 /** Whom an answer must be about, and for. */
 export interface UserInfoAddressee {
+  /** The token's own issuer: of the tenants that share a provider, one. */
+  readonly issuer: string
   readonly subject: string
   /** The clients that a signed answer may be addressed to. */
   readonly clients: readonly string[]
@@ -33,18 +35,19 @@ const what = 'the UserInfo answer'
  */
 export async function readUserInfoAnswer(
   response: BoundedResponse,
-  { subject, clients }: UserInfoAddressee,
+  addressee: UserInfoAddressee,
   context: UserInfoAnswerContext
 ): Promise<UserInfoClaims> {
-  const claims = await contentOf(response, clients, context)
+  const claims = await contentOf(response, addressee, context)
   if (isDeeper(claims, maxDepth)) throw new IssuerFaultError(what, 'is nested too deep')
-  if (claims['sub'] !== subject) throw new IssuerFaultError(what, 'is about another subject')
+  if (claims['sub'] !== addressee.subject)
+    throw new IssuerFaultError(what, 'is about another subject')
   return deepFreeze(claims as UserInfoClaims)
 }
 
 async function contentOf(
   response: BoundedResponse,
-  clients: readonly string[],
+  addressee: UserInfoAddressee,
   context: UserInfoAnswerContext
 ): Promise<UnverifiedClaims> {
   const mediaType = mediaTypeOf(response)
@@ -56,18 +59,18 @@ async function contentOf(
   const isOnlyEncrypted = content !== answer && content.startsWith('{')
   return isOnlyEncrypted
     ? parseJsonObject({ ...response, body: Buffer.from(content) }, what)
-    : verifySigned(content, clients, context)
+    : verifySigned(content, addressee, context)
 }
 
 async function verifySigned(
   answer: string,
-  clients: readonly string[],
+  { issuer, clients }: UserInfoAddressee,
   context: SignedAnswerContext
 ): Promise<UnverifiedClaims> {
-  const expected = { what, type: 'jwt', typeIfAbsent: 'jwt' }
+  const expected = { what, type: 'jwt', typeIfAbsent: 'jwt', signer: issuer }
   const signed = await readSignedAnswer(answer, expected, context)
   const { iss, aud, exp, nbf, iat: _iat, jti: _jti, ...claims } = signed
-  const { issuer, clockTolerance } = context.policy
+  const { clockTolerance } = context.policy
   const now = context.clock() / 1000
   expect(iss === issuer, what, 'iss')
   expect(namesOneOf(new Set(clients), aud), what, 'aud')

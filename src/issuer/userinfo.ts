@@ -65,7 +65,7 @@ function endpointOf({ metadata, retryAfterSeconds }: KeySet): string {
 async function readUserInfo(
   endpoint: string,
   token: string,
-  { subject, clientId }: Principal,
+  { issuer, subject, clientId }: Principal,
   options: UserInfoOptions
 ): Promise<UserInfoClaims> {
   const headers = { authorization: `Bearer ${token}`, accept: 'application/json, application/jwt' }
@@ -73,7 +73,7 @@ async function readUserInfo(
   try {
     const response = await options.fetch(endpoint, { headers, maxBytes: maxAnswerBytes })
     checkStatus(response)
-    return await readUserInfoAnswer(response, { subject, clients }, options)
+    return await readUserInfoAnswer(response, { issuer, subject, clients }, options)
   } catch (cause) {
     if (cause instanceof UpstreamError) throw problemOfUpstream(cause, unusable)
     if (cause instanceof IssuerFaultError) throw badGateway(unusable, cause)

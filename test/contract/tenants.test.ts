@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import type { IssuerOptions } from '../../src/issuer/issuer-options.ts'
 import { startTestIssuer } from '../../src/testing.ts'
+import { startApi } from '../support/api.ts'
 import { startGuardedApp } from '../support/guarded-app.ts'
 import { json, startHostileIssuer } from '../support/hostile-issuer.ts'
 import { assertInvalidToken, assertUnavailable } from '../support/outcomes.ts'
@@ -23,7 +24,11 @@ async function startTenants(t: Test, keyIssuer = ofEvery) {
   t.teardown(() => provider.close())
   const { issuer: origin } = provider
   const template = `${origin}/{tenantid}/v2.0`
-  const document = { issuer: template, jwks_uri: `${origin}/common/keys` }
+  const document = {
+    issuer: template,
+    jwks_uri: `${origin}/common/keys`,
+    userinfo_endpoint: `${origin}/me`
+  }
   const keys = sound.jwks.keys.map((jwk) => ({ ...jwk, issuer: keyIssuer(origin) }))
   provider.on('/common/v2.0/.well-known/openid-configuration', json(document))
   provider.on('/common/keys', json({ keys }))
@@ -158,3 +163,20 @@ for (const [name, options, message] of [
     const start = startGuardedApp(t, { audience: 'a', ...options })
     await t.rejects(start, { name: 'TypeError', message })
   })
+
+t.test('UI-5: what UserInfo signs is for the tenant of the token, and no other', async (t) => {
+  const { provider, template, issOf } = await startTenants(t)
+  const { audience } = sound
+  const api = await startApi(t, { issuer: template, audience, tenants: [ours, theirs] })
+  const ask = async (tenant: string, signedFor: string) => {
+    const claims = { iss: issOf(signedFor), aud: 'test-client', sub: 'ada', scope: undefined }
+    const text = await sound.mint(claims, { header: { typ: 'JWT' } })
+    provider.on('/me', (_request, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/jwt' }).end(text)
+    })
+    return api.ask(await sound.mint({ iss: issOf(tenant), jti: tenant + signedFor }), '/me')
+  }
+  t.equal((await ask(ours, ours)).status, 200)
+  t.equal((await ask(theirs, theirs)).status, 200)
+  t.equal((await ask(ours, theirs)).status, 502)
+})
