@@ -6,6 +6,7 @@ import { type Checks, readChecks } from '../src/observe/readiness.ts'
 import type { Principal } from '../src/token/principal.ts'
 import type { RefusedBecause } from './denials.ts'
 import { isUnrouted } from './method-not-allowed.ts'
+import { onRequestEnd } from './request-end.ts'
 
 /** What is measured beside requests. */
 export interface MetricsOptions {
@@ -44,19 +45,12 @@ async function metrics(app: FastifyInstance, options: MetricsOptions): Promise<v
   const durations = createDurations(registry)
   const reasons = new WeakMap<FastifyRequest, RefusedBecause>()
 
-  const abandoned = new WeakSet<FastifyRequest>()
-
-  // such a request may never come to its onResponse, or may come later
-  app.addHook('onRequestAbort', (request, done) => {
-    abandoned.add(request)
-    requests.inc({ outcome: 'aborted' })
-    done()
-  })
-  app.addHook('onResponse', (request, reply, done) => {
-    if (abandoned.has(request)) return done()
-    requests.inc({ outcome: reasons.get(request) ?? outcomeOf(request) })
-    durations.observe(durationLabels(app, request, reply), reply.elapsedTime / 1000)
-    done()
+  onRequestEnd(app, {
+    answered(request, reply) {
+      requests.inc({ outcome: reasons.get(request) ?? outcomeOf(request) })
+      durations.observe(durationLabels(app, request, reply), reply.elapsedTime / 1000)
+    },
+    aborted: () => requests.inc({ outcome: 'aborted' })
   })
   app.decorate('metrics', {
     contentType: registry.contentType,

@@ -2,13 +2,11 @@ import fp from 'fastify-plugin'
 import { stdSerializers } from 'pino'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from '../src/token/principal.ts'
+import { onRequestEnd } from './request-end.ts'
 
-/** Writes one line for each finished request: who asked for which route, and what came of it. */
+/** Writes one line for each request: who asked for which route, and what came of it. */
 function requestLog(app: FastifyInstance, _options: object, done: () => void): void {
-  app.addHook('onResponse', (request, reply, next) => {
-    logRequest(request, reply)
-    next()
-  })
+  onRequestEnd(app, { answered: logRequest, aborted: logRequest })
   done()
 }
 
@@ -21,16 +19,18 @@ export default fp(requestLog, { name: 'request-log', fastify: '5.x' })
 export function logRequest(request: FastifyRequest, reply: FastifyReply): void {
   // absent where the guard has not come yet, or is not registered
   const principal = request.principal as Principal | null | undefined
+  const isAborted = request.socket.destroyed
   request.log.info(
     {
       method: request.method,
       route: request.routeOptions.url,
-      status: reply.statusCode,
+      // one that the client may have seen
+      status: isAborted && !reply.raw.headersSent ? undefined : reply.statusCode,
       ms: Math.round(reply.elapsedTime * 100) / 100,
       issuer: principal?.issuer,
       subject: principal?.subject,
       clientId: principal?.clientId,
-      aborted: reply.raw.writableEnded ? undefined : true
+      aborted: isAborted || undefined
     },
     'request finished'
   )
