@@ -16,6 +16,7 @@ import { readUtf8 } from './config/option-file.ts'
 
 /** Runs the service until a signal ends it. A start that fails writes one line and exits with 1. */
 export async function main(): Promise<void> {
+  if (!hasTerminal) process.on('SIGHUP', noteHangup)
   try {
     await serve(readConfig())
   } catch (error) {
@@ -47,8 +48,22 @@ async function run(config: Config, given: Config, issuer?: DevelopmentIssuer): P
   await app.ready()
   await listen(app, config)
   stopOnSignals(app, issuer)
-  if (!hasTerminal) reloadOnHangup(app, given, readConfig)
+  if (!hasTerminal) takeHangups(app, given)
   if (issuer !== undefined) process.stdout.write(welcome(addressesOf(app, config, issuer)))
+}
+
+/** What was written before an early SIGHUP may have been read, or not. */
+function takeHangups(app: FastifyInstance, given: Config): void {
+  process.off('SIGHUP', noteHangup)
+  reloadOnHangup(app, given, readConfig)
+  if (hungUpEarly) process.emit('SIGHUP')
+}
+
+let hungUpEarly = false
+
+/** Before the service runs, a SIGHUP would end the process: it is made up for afterwards. */
+function noteHangup(): void {
+  hungUpEarly = true
 }
 
 /** The development issuer stands beside the service, on the next port. */

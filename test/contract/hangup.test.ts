@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,13 +16,21 @@ t.setTimeout(120_000)
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
-/** Starts the service with a file of settings that can be written again. */
-async function startService(t: Test, settings?: object) {
+/**
+ * Starts the service with a file of settings that can be written again.
+ * @param whileReading what happens while the service reads the file
+ */
+async function startService(
+  t: Test,
+  settings?: object,
+  whileReading?: (child: ChildProcess) => void
+) {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
   const path = join(folder, 'latchkey.json')
   const write = (content: object | string) =>
     writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
-  if (settings !== undefined) write(settings)
+  if (whileReading !== undefined) execFileSync('mkfifo', [path])
+  else if (settings !== undefined) write(settings)
   const env = { PORT: '0', DATA_DIR: settings === undefined ? folder : 'memory://' }
   const child = spawn(process.execPath, [main], {
     env: { ...env, ...(settings !== undefined && { LATCHKEY_CONFIG: path }) },
@@ -33,6 +42,15 @@ async function startService(t: Test, settings?: object) {
     await ended
     rmSync(folder, { recursive: true, force: true })
   })
+  if (whileReading !== undefined) {
+    // opened as soon as the service opens it too
+    const pipe = await open(path, 'w')
+    whileReading(child)
+    rmSync(path)
+    write(settings ?? {})
+    await pipe.writeFile(JSON.stringify(settings))
+    await pipe.close()
+  }
   const log: Record<string, unknown>[] = []
   let out = ''
   child.stdout.on('data', (chunk) => {
@@ -122,6 +140,16 @@ t.test('SIGHUP: settings with a fault change nothing, and one line says why', as
     t.match(line, { level: 50, fault })
     t.equal(await statusOf(token), 200)
   }
+})
+
+t.test('SIGHUP: one that comes during the start is heeded once the service runs', async (t) => {
+  const fleet = await startFleet(t)
+  const { logged, statusOf } = await startService(t, { issuers: [fleet.optionsOf('a')] }, (child) =>
+    child.kill('SIGHUP')
+  )
+  await until(() => logged('settings read again').length > 0)
+  t.equal(logged('settings read again').length, 1)
+  t.equal(await statusOf(await fleet.mint('a')), 200)
 })
 
 t.test('SIGHUP does no harm where the development issuer runs', async (t) => {
