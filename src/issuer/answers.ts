@@ -9,8 +9,16 @@ export interface Answer<Value> {
   readonly usableUntil: number
 }
 
-/** Gives the kept answer of that name, or asks for it. Rejects as `ask` does. */
-export type Answers<Value> = (name: string, ask: () => Promise<Answer<Value>>) => Promise<Value>
+/** What an issuer answered. */
+export interface Answers<Value> {
+  /** Gives the kept answer of that name, or asks for it. Rejects as `ask` does. */
+  (name: string, ask: () => Promise<Answer<Value>>): Promise<Value>
+  /**
+   * Has the next call ask again, because this answer turned out to be of no use. One that is not ten seconds old stays:
+   * an issuer whose answers never are of use would be asked by every request.
+   */
+  forget(name: string, value: Value): void
+}
 
 export interface AnswersOptions {
   /** Most answers that are kept. */
@@ -19,6 +27,8 @@ export interface AnswersOptions {
   readonly clock: () => number
 }
 
+/** Milliseconds for which an answer can not be forgotten. */
+const minAge = 10_000
 /** Questions to one issuer at a time; what comes on top is told to come again. */
 const maxRunning = 1000
 
@@ -27,17 +37,19 @@ const maxRunning = 1000
  * @throws {ProblemError} `issuer-unavailable` for a question on top of a thousand that run
  */
 export function createAnswers<Value>({ max, clock }: AnswersOptions): Answers<Value> {
-  const answers = new LRUCache<string, Answer<Value>>({ max })
+  // made with the first answer, since it takes the memory for all of them at once
+  let answers: LRUCache<string, Answer<Value> & { readonly since: number }> | undefined
   const running = new Map<string, Promise<Value>>()
 
   const run = async (name: string, ask: () => Promise<Answer<Value>>): Promise<Value> => {
     const answer = await ask()
-    answers.set(name, answer)
+    answers ??= new LRUCache({ max })
+    answers.set(name, { ...answer, since: clock() })
     return answer.value
   }
 
-  return async (name, ask) => {
-    const answer = answers.get(name)
+  const read = async (name: string, ask: () => Promise<Answer<Value>>): Promise<Value> => {
+    const answer = answers?.get(name)
     if (answer !== undefined && clock() < answer.usableUntil) return answer.value
     const known = running.get(name)
     if (known !== undefined) return known
@@ -46,6 +58,13 @@ export function createAnswers<Value>({ max, clock }: AnswersOptions): Answers<Va
     running.set(name, asking)
     return asking
   }
+
+  const forget = (name: string, value: Value): void => {
+    const answer = answers?.get(name)
+    if (answer?.value === value && clock() >= answer.since + minAge) answers?.delete(name)
+  }
+
+  return Object.assign(read, { forget })
 }
 
 /** Names an answer about a token, so that what keeps it holds no token. */

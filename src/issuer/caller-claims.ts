@@ -1,7 +1,6 @@
 import type { Observer } from '../observe/observer.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
-import { onFirstCall } from './on-first-call.ts'
 import { createTokenExchange, type TokenExchange } from './token-exchange.ts'
 import {
   readTokenExchangeOptions,
@@ -54,12 +53,9 @@ export function createCallerClaims(
   const exchange =
     fetchTokens &&
     authenticate &&
-    onFirstCall(() =>
-      createTokenExchange({ issuer, keySet, fetch: fetchTokens, authenticate, observer, clock })
-    )
+    createTokenExchange({ issuer, keySet, fetch: fetchTokens, authenticate, observer, clock })
   const ownClients = [introspection?.clientId, client?.clientId].filter((id) => id !== undefined)
-  const createReader = () =>
-    onFirstCall(() => createUserInfoReader({ ...context, fetch: fetchUserInfo, ownClients }))
+  const createReader = () => createUserInfoReader({ ...context, fetch: fetchUserInfo, ownClients })
   return {
     readUserInfo: createModalReader(userinfo, { createReader, exchange, target, introspect }),
     exchangeToken: exchange,

@@ -29,15 +29,20 @@ export interface ExchangedToken {
   readonly scopes: readonly string[]
 }
 
-/**
- * Exchanges a verified access token for one for another API.
- * @throws {ProblemError} with the answer the caller gets: the issuer's texts are not passed on
- */
-export type TokenExchange = (
-  token: string,
-  principal: Pick<Principal, 'expiresAt'>,
-  target: ExchangeTarget
-) => Promise<ExchangedToken>
+/** The token exchange of an issuer. */
+export interface TokenExchange {
+  /**
+   * Exchanges a verified access token for one for another API.
+   * @throws {ProblemError} with the answer the caller gets: the issuer's texts are not passed on
+   */
+  (
+    token: string,
+    principal: Pick<Principal, 'expiresAt'>,
+    target: ExchangeTarget
+  ): Promise<ExchangedToken>
+  /** Has the next call exchange anew, because the target refused the token; at most once in ten seconds. */
+  forget(token: string, target: ExchangeTarget, exchanged: ExchangedToken): void
+}
 
 export interface TokenExchangeOptions extends IssuerClient {
   readonly issuer: string
@@ -78,14 +83,25 @@ export function createTokenExchange(options: TokenExchangeOptions): TokenExchang
     }
   }
 
-  return async (token, { expiresAt }, target) => {
-    const { audience = '', resource = '', scopes } = target
-    const wanted = JSON.stringify([audience, resource, [...scopes].sort()])
-    return answers(digestOf(token, wanted), async () => {
+  const exchangeOnce: (...call: Parameters<TokenExchange>) => Promise<ExchangedToken> = async (
+    token,
+    { expiresAt },
+    target
+  ) =>
+    answers(nameOf(token, target), async () => {
       const value = await exchange(token, target)
       return { value, usableUntil: Math.min(value.expiresAt - margin, expiresAt) * 1000 }
     })
-  }
+
+  return Object.assign(exchangeOnce, {
+    forget(token: string, target: ExchangeTarget, exchanged: ExchangedToken) {
+      answers.forget(nameOf(token, target), exchanged)
+    }
+  })
+}
+
+function nameOf(token: string, { audience = '', resource = '', scopes }: ExchangeTarget): string {
+  return digestOf(token, JSON.stringify([audience, resource, [...scopes].sort()]))
 }
 
 function endpointOf({ metadata, retryAfterSeconds }: TokenExchangeOptions['keySet']): string {

@@ -94,13 +94,19 @@ function exchanging(
 ): UserInfoReader {
   return async (token, principal) => {
     const scopes = principal.scopes.filter((scope) => userInfoScopes.has(scope))
-    const exchanged = await exchange(token, principal, { ...target, scopes })
+    const wanted = { ...target, scopes }
+    const exchanged = await exchange(token, principal, wanted)
     if (!exchanged.scopes.includes('openid')) {
       throw new ProblemError('access-denied', {
         detail: 'The issuer does not let this API read the UserInfo of the caller.'
       })
     }
-    return ask(exchanged.token, principal)
+    try {
+      return await ask(exchanged.token, principal)
+    } catch (cause) {
+      if (cause instanceof TokenRefusedError) exchange.forget(token, wanted, exchanged)
+      throw cause
+    }
   }
 }
 

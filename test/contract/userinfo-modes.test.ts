@@ -85,7 +85,10 @@ for (const [name, cnf] of Object.entries({
         asked.push(token)
         return { sub: 'ada' }
       },
-      exchange: async () => ({ token: 'exchanged', expiresAt: 4e9, scopes: ['openid'] }),
+      exchange: Object.assign(
+        async () => ({ token: 'exchanged', expiresAt: 4e9, scopes: ['openid'] }),
+        { forget() {} }
+      ),
       target: {},
       introspect: undefined
     }

@@ -2,6 +2,9 @@ import t from 'tap'
 import { createTokenExchange } from '../../../src/issuer/token-exchange.ts'
 import type { IssuerOptions } from '../../../src/issuer/issuer-options.ts'
 import { createTrustedIssuers } from '../../../src/issuer/trusted-issuers.ts'
+import { TokenRefusedError } from '../../../src/issuer/userinfo.ts'
+import { createModalReader } from '../../../src/issuer/userinfo-modes.ts'
+import { createPrincipal } from '../../../src/token/principal.ts'
 import { silentObserver } from '../../../src/observe/observer.ts'
 import { fakeFetch } from '../../support/fake-fetch.ts'
 import { goodAnswer } from '../../support/token-exchange-scene.ts'
@@ -80,6 +83,38 @@ t.test('TX-6: another token, target or scope is another exchange', async (t) => 
   t.equal(asked.length, 7)
   await exchange('token', subject, target)
   t.equal(asked.length, 7)
+})
+
+t.test('a token that UserInfo refuses is exchanged anew for the next request', async (t) => {
+  const { exchange, asked, time, answerWith } = startExchange()
+  const accepted = new Set(['first'])
+  const createReader = () => async (token: string) => {
+    if (!accepted.has(token)) throw new TokenRefusedError()
+    return { sub: 'ada' }
+  }
+  const parts = { createReader, exchange, target: {}, introspect: undefined }
+  const read = createModalReader('exchange', parts)
+  const claims = { iss: issuer, aud: 'api', sub: 'ada', exp: start + 3600, scope: 'openid' }
+  const ask = async () => read?.('token', createPrincipal(claims))
+
+  answerWith({ access_token: 'first', expires_in: 3000 })
+  t.strictSame(await ask(), { sub: 'ada' })
+  accepted.clear()
+  answerWith({ access_token: 'second', expires_in: 3000 })
+  time.now += 60
+  const refused = await Promise.allSettled([ask(), ask(), ask()])
+  for (const one of refused) t.match(one, { reason: TokenRefusedError })
+  t.equal(asked.length, 1, 'the request that was refused asks for nothing')
+  accepted.add('second')
+  t.strictSame(await Promise.all([ask(), ask()]), [{ sub: 'ada' }, { sub: 'ada' }])
+  t.equal(asked.length, 2)
+
+  accepted.clear()
+  for (let second = 0; second < 30; second++) {
+    time.now++
+    await t.rejects(ask(), TokenRefusedError)
+  }
+  t.equal(asked.length, 4, 'at most once in ten seconds, where none is accepted')
 })
 
 t.test('TX-5: what was granted is told', async (t) => {
