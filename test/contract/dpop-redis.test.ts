@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { startTestIssuer } from '../../src/testing.ts'
+import { appUnderTest } from '../support/app.ts'
 import { createDpopClient, publicUrl } from '../support/dpop-client.ts'
 import { assertInvalidProof } from '../support/dpop-outcomes.ts'
 import { startGuardedApp } from '../support/guarded-app.ts'
@@ -85,3 +86,16 @@ function assertUnavailable(t: Test, answer: Answer): void {
   t.equal(answer.headers['retry-after'], '1')
   t.strictSame(answer.challenges, [])
 }
+
+for (const [dpop, lines] of [
+  ['off', 1],
+  ['optional', 0]
+] as const)
+  void t.test(
+    `a service with redisUrl and DPoP ${dpop}: ${lines} lines say that it is not used`,
+    async (t) => {
+      const issuers = [{ issuer: 'http://127.0.0.1:9', audience: 'https://api.example.com', dpop }]
+      const { log } = await appUnderTest(t, { issuers, redisUrl: 'redis://127.0.0.1:9' })
+      t.equal(log.filter((line) => line.includes('redisUrl is not used')).length, lines)
+    }
+  )
