@@ -52,5 +52,5 @@ export async function registerPlugins(
     onRefusal: app.metrics?.refused,
     scopeImplies: { ...serviceScopes, ...scopeImplies }
   })
-  await app.register(openapi)
+  await app.register(openapi, app.latchkey.senderConstraints)
 }

@@ -9,7 +9,9 @@ import { problemComponents, problemResponses } from '../src/http/problem-respons
 import { ProblemSchema } from '../src/http/problem-schema.ts'
 import { parseGuard } from '../src/token/guard.ts'
 import type { ProblemKind } from '../src/http/problem.ts'
+import type { Scheme } from '../src/token/authorization.ts'
 import type { Guard } from '../src/token/guard.ts'
+import type { SenderConstraints } from './sender-constraint.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -18,12 +20,16 @@ declare module 'fastify' {
   }
 }
 
+/** How tokens are sent to the API; absent: as bearer tokens alone. */
+export type OpenapiOptions = Partial<Pick<SenderConstraints, 'dpopAlgorithms' | 'dpopRequired'>>
+
 /**
  * Describes the routes registered after it as an OpenAPI 3.1 document: `app.swagger()`, once the app
  * is ready. Security requirements and problem answers follow from each route's `config` and schemas;
  * routes with `hide: true` in their schema are left out.
  */
-async function openapi(app: FastifyInstance): Promise<void> {
+async function openapi(app: FastifyInstance, options: OpenapiOptions): Promise<void> {
+  const schemes = schemesOf(options)
   app.addSchema(ProblemSchema)
   await app.register(swagger, {
     openapi: {
@@ -31,11 +37,13 @@ async function openapi(app: FastifyInstance): Promise<void> {
       info,
       servers: [{ url: '/' }],
       tags,
-      components: { securitySchemes }
+      components: {
+        securitySchemes: Object.fromEntries(schemes.map((name) => [name, securitySchemes[name]]))
+      }
     },
     convertConstToEnum: false,
     refResolver: { buildLocalReference: ({ $id }) => $id as string },
-    transform: describeOperation,
+    transform: describeOperation(schemes),
     transformObject: describeProblems
   })
 }
@@ -53,30 +61,36 @@ interface Document {
   components: object
 }
 
-const describeOperation: SwaggerTransform = ({ url, route }) => {
-  const { schema = {}, config = {} } = route
-  const { accepts } = config
-  const guard = parseGuard(config.auth)
-  const security = securityOf(guard)
-  const problems = [...guardProblems(guard), ...contentProblems(schema), ...(config.problems ?? [])]
-  const described = {
-    ...schema,
-    ...(accepts && { consumes: accepts }),
-    description: [
-      schema.description,
-      scopesInWords(guard),
-      rolesInWords(guard),
-      detailsInWords(guard),
-      signInInWords(guard),
-      guard?.senderConstrained === true && 'Needs a token that is bound to its sender.'
+const describeOperation =
+  (schemes: readonly Scheme[]): SwaggerTransform =>
+  ({ url, route }) => {
+    const { schema = {}, config = {} } = route
+    const { accepts } = config
+    const guard = parseGuard(config.auth)
+    const security = schemes.flatMap((scheme) => securityOf(guard, scheme))
+    const problems = [
+      ...guardProblems(guard),
+      ...contentProblems(schema),
+      ...(config.problems ?? [])
     ]
-      .filter(Boolean)
-      .join(' '),
-    security,
-    'x-problems': problems
+    const described = {
+      ...schema,
+      ...(accepts && { consumes: accepts }),
+      description: [
+        schema.description,
+        scopesInWords(guard),
+        rolesInWords(guard),
+        detailsInWords(guard),
+        signInInWords(guard),
+        guard?.senderConstrained === true && 'Needs a token that is bound to its sender.'
+      ]
+        .filter(Boolean)
+        .join(' '),
+      security,
+      'x-problems': problems
+    }
+    return { schema: described, url }
   }
-  return { schema: described, url }
-}
 
 const describeProblems: SwaggerTransformObject = (described) => {
   if (!('openapiObject' in described)) return {}
@@ -92,12 +106,18 @@ const describeProblems: SwaggerTransformObject = (described) => {
   return { ...head, paths, components: { ...components, ...problems } }
 }
 
+/** A token that is bound to a key can not be sent as a bearer token. */
+function schemesOf({ dpopAlgorithms = [], dpopRequired = false }: OpenapiOptions): Scheme[] {
+  if (dpopRequired) return ['dpop']
+  return dpopAlgorithms.length === 0 ? ['bearer'] : ['bearer', 'dpop']
+}
+
 /** One requirement for each way to satisfy a guard: `anyScope` gives a choice. */
-function securityOf(guard: Guard | undefined): { bearer: string[] }[] {
+function securityOf(guard: Guard | undefined, scheme: Scheme): Record<string, string[]>[] {
   if (guard === undefined) return []
   const { scopes, anyScope } = guard
-  if (anyScope.length === 0) return [{ bearer: [...scopes] }]
-  return anyScope.map((scope) => ({ bearer: [...scopes, scope] }))
+  if (anyScope.length === 0) return [{ [scheme]: [...scopes] }]
+  return anyScope.map((scope) => ({ [scheme]: [...scopes, scope] }))
 }
 
 /** For pages that show the scopes of no scheme but OAuth 2. */
@@ -191,5 +211,11 @@ const securitySchemes = {
     bearerFormat: 'JWT',
     description:
       'An access token of the configured issuer (RFC 6750). The names in a security requirement are the scopes that the token must hold.'
+  },
+  dpop: {
+    type: 'http',
+    scheme: 'DPoP',
+    description:
+      'An access token that is bound to a key of the client, and in the `DPoP` field a proof for this very request (RFC 9449). The names in a security requirement are the scopes that the token must hold.'
   }
 } as const

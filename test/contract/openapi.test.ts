@@ -11,6 +11,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 
 import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { appUnderTest } from '../support/app.ts'
 
 /** The parts of openapi.yaml that are looked at here. */
 interface Document {
@@ -78,6 +79,21 @@ t.test('OWASP-9: the document has every route of the service, and no other', asy
   )
   t.strictSame(described.sort(), [...new Set(served)].sort())
 })
+
+for (const [dpop, names, security] of [
+  ['off', ['bearer'], [{ bearer: ['openid'] }]],
+  ['optional', ['bearer', 'dpop'], [{ bearer: ['openid'] }, { dpop: ['openid'] }]],
+  ['required', ['dpop'], [{ dpop: ['openid'] }]]
+] as const)
+  t.test(`with DPoP ${dpop} the document lists ${names.join(' and ')}`, async (t) => {
+    const issuers = [{ issuer: 'http://127.0.0.1:9', audience: 'https://api.example.com', dpop }]
+    const { app } = await appUnderTest(t, { issuers, logLevel: 'silent' })
+    const described = (await app.inject('/openapi.json')).json()
+    t.strictSame(Object.keys(described.components.securitySchemes), names)
+    t.strictSame(described.paths['/me'].get.security, security)
+    t.strictSame(described.paths['/livez'].get.security, [])
+    t.match(await new Validator().validate(described), { valid: true })
+  })
 
 t.test('every answer is described, with an example where it has a body', async (t) => {
   for (const [path, operations] of Object.entries(document.paths)) {
