@@ -5,6 +5,7 @@ import { IssuerFaultError } from './issuer-fault.ts'
 import { maySignFor } from './issuer-template.ts'
 import { checkKeys, type KeySource } from './key-source.ts'
 import { createKeyStore, type KeyFinder } from './key-store.ts'
+import { backOff, cooldown, freshness, idleTime, maxStaleness } from './key-set-times.ts'
 import { prepareKeys } from './prepare-keys.ts'
 import type { SignatureCheckFactory, SigningKey } from './signing-key.ts'
 
@@ -43,8 +44,8 @@ export interface KeySetOptions {
   readonly observer: Observer
   readonly store?: KeySetStore | undefined
   /**
-   * Whether an issuer that gives no keys is asked again and again by itself, and not only when a token needs it. Default
-   * true; false keeps a long list of issuers from costing anything while nobody uses them.
+   * Whether an issuer that gives no keys, or whose keys nobody uses, is asked again and again by itself, and not only
+   * when a token needs it. Default true; false keeps a long list of issuers from costing anything.
    */
   readonly insists?: boolean | undefined
   /** Whether it may begin with the keys of its predecessor. Default true; false where options say which keys count. */
@@ -53,19 +54,10 @@ export interface KeySetOptions {
   readonly clock?: (() => number) | undefined
 }
 
-/** Milliseconds between two downloads that strangers can cause by unknown key ids. */
-const cooldown = 30_000
-/** Milliseconds for which known keys are served without a successful download. */
-const maxStaleness = 24 * 60 * 60 * 1000
-/** Milliseconds after which a set is downloaded again: unless the issuer says, and its bounds if it does. */
-const refreshInterval = { usual: 300_000, least: 30_000, most: 3_600_000 }
-/** Milliseconds between attempts while the issuer fails: doubled from the first on, up to the cap. */
-const retryInterval = { first: 1000, withoutKeys: 5000, withKeys: 30_000 }
-
 /**
  * The keys of one issuer over time. Whole sets are downloaded, one download at a time: at start, before they age,
  * and once per cool-down for an unknown key id. A new set replaces the old one at once; through an outage the last
- * good one is served for a day, also after a restart.
+ * good one is served for a day, also after a restart. A set that nobody uses is left to rest.
  */
 export class KeySet {
   readonly #options: KeySetOptions
@@ -83,6 +75,8 @@ export class KeySet {
   #askedForUnknownKeyAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   #nextAttemptAt = 0
+  #usedAt = Number.NEGATIVE_INFINITY
+  #isResting = false
   #closed = false
   #retired = false
 
@@ -94,6 +88,8 @@ export class KeySet {
 
   /** The issuer's metadata as of the last good download; undefined before it, and with static keys. */
   get metadata(): IssuerMetadata | undefined {
+    this.#usedAt = this.#clock()
+    if (this.#isStale) void this.refresh()
     return this.#metadata
   }
 
@@ -153,6 +149,7 @@ export class KeySet {
   /** Stops downloading. */
   close(): void {
     this.#closed = true
+    this.#isResting = false
     clearTimeout(this.#timer)
   }
 
@@ -171,7 +168,11 @@ export class KeySet {
   ): SigningKey | undefined {
     const key = this.#find(algorithm, keyId)
     if (key === undefined || !maySignFor(issuer, key.issuer)) return undefined
-    return this.#clock() < key.validUntil ? key : undefined
+    if (this.#isResting && !this.#isStale) this.#wake()
+    const now = this.#clock()
+    const counts = now < key.validUntil
+    if (counts) this.#usedAt = now
+    return counts ? key : undefined
   }
 
   /**
@@ -185,6 +186,7 @@ export class KeySet {
     if (!this.#isRestored)
       return this.restore().then(() => (this.isUsable ? void this.refresh() : this.refresh()))
     const now = this.#clock()
+    if (this.#isStale) return this.refresh()
     if (!this.isUsable) return now < this.#nextAttemptAt ? undefined : this.refresh()
     if (now - this.#askedForUnknownKeyAt < cooldown) return undefined
     this.#askedForUnknownKeyAt = now
@@ -227,7 +229,7 @@ export class KeySet {
       if (this.#closed) return
       this.#failures++
       this.#ended.failures++
-      this.#schedule(this.#backOff())
+      this.#schedule(backOff(this.#failures, this.isUsable))
       observer.issuerTrouble({ issuer, doing: 'downloading the key set', cause })
     }
   }
@@ -247,16 +249,31 @@ export class KeySet {
   }
 
   #schedule(delay: number): void {
-    if (this.#closed) return
     this.#nextAttemptAt = this.#clock() + delay
+    if (this.#options.insists === false && this.#clock() >= this.#usedAt + idleTime) this.#rest()
+    else this.#wake()
+  }
+
+  /**
+   * Downloads no more until somebody asks. Tokens that are remembered do not ask: the keys count for nothing until then,
+   * so that the set wakes for them too, and a key that is withdrawn meanwhile ends nevertheless.
+   */
+  #rest(): void {
+    this.#isResting = true
+    for (const key of this.#keys.values()) key.validUntil = 0
+  }
+
+  #wake(): void {
+    this.#isResting = false
+    for (const key of this.#keys.values()) key.validUntil = this.#fetchedAt + maxStaleness
     if (this.#options.insists === false && !this.isUsable) return
-    this.#timer = setTimeout(() => void this.refresh(), delay)
+    this.#timer = setTimeout(() => void this.refresh(), this.#nextAttemptAt - this.#clock())
     this.#timer.unref()
   }
 
-  #backOff(): number {
-    const most = this.isUsable ? retryInterval.withKeys : retryInterval.withoutKeys
-    return Math.min(retryInterval.first * 2 ** (this.#failures - 1), most)
+  /** Whether the set rests, and would have been downloaded since: whoever needs it waits for that. */
+  get #isStale(): boolean {
+    return this.#isResting && this.#clock() >= this.#nextAttemptAt
   }
 
   async #keep(snapshot: KeySetSnapshot): Promise<void> {
@@ -267,9 +284,4 @@ export class KeySet {
       observer.issuerTrouble({ issuer, doing: 'keeping the key set', cause })
     }
   }
-}
-
-function freshness(maxAge: number | undefined): number {
-  const { usual, least, most } = refreshInterval
-  return maxAge === undefined ? usual : Math.min(Math.max(maxAge * 1000, least), most)
 }

@@ -27,7 +27,7 @@ function jwk(kid: string) {
 }
 
 /** A key set whose issuer says what it is told to, in a time of its own that passes with `pass`. */
-export function createKeySet(t: Test, store?: KeySetStore) {
+export function createKeySet(t: Test, store?: KeySetStore, insists?: boolean) {
   mock.timers.enable({ apis: ['setTimeout', 'Date'], now: start })
   t.teardown(() => mock.timers.reset())
   const seen = { downloads: 0, prepared: [] as unknown[], troubles: [] as string[], skipped: 0 }
@@ -35,6 +35,7 @@ export function createKeySet(t: Test, store?: KeySetStore) {
   const keySet = new KeySet({
     issuer,
     store,
+    insists,
     source: async (): Promise<KeyDownload> => {
       seen.downloads++
       await answer.wait
