@@ -141,8 +141,8 @@ async function startInstance(t: Test, databaseUrl: string) {
 
 /** Without a restart: the mark that the other instance made meanwhile, readiness, and marks of either for both. */
 async function assertHealed(t: Test, first: Instance, second: Instance, patience: number) {
-  const knows = async ({ statusOf }: Instance, subject: string) =>
-    (await statusOf(await mint(subject))) === 401
+  const knows = async (instance: Instance, subject: string) =>
+    (await instance.statusOf(await mint(subject))) === 401
   await until(() => knows(first, 'elsewhere'), patience)
   t.equal((await first.readiness()).status, 200)
   for (const [here, there] of [
