@@ -12,6 +12,7 @@ const provider = await startFapiProvider(t)
 const { issuer, audience, requestToken, requestCertifiedToken, revoke } = provider
 const client: oauth.Client = { client_id: 'app' }
 const good = /^HTTP\/1\.1 200 /
+const invalidToken = { status: 401, challenges: [{}, { params: { error: 'invalid_token' } }] }
 const refused = /^HTTP\/1\.1 401 [^]*error="invalid_token"/
 
 for (const keyName of ['RSA', 'P-256', 'Ed25519'] as const)
@@ -61,8 +62,6 @@ for (const [mode, options] of Object.entries({
     t.match(await ask(byKey, clientCertificate), refused, 'a token bound to a key')
   })
 
-const invalidToken = { status: 401, challenges: [{}, { params: { error: 'invalid_token' } }] }
-
 /** The profile for tokens that the issuer is asked about, each time. */
 function optionsWith(t: Test, keyName: keyof typeof provider.api.privateKeys = 'P-256') {
   const { clientId, privateKeys } = provider.api
@@ -81,7 +80,7 @@ async function startApiWith(
   keyName?: keyof typeof provider.api.privateKeys
 ): Promise<Api> {
   const publicUrl = () => api.origin
-  const api = await startApi(t, { ...optionsWith(t, keyName), publicUrl })
+  const api: Api = await startApi(t, { ...optionsWith(t, keyName), publicUrl })
   return api
 }
 
@@ -94,7 +93,7 @@ async function call({ origin }: Api, token: string, DPoP: oauth.DPoPHandle): Pro
   const url = new URL('/whoami', origin)
   const options = { DPoP, [oauth.allowInsecureRequests]: true }
   const answer = await oauth.protectedResourceRequest(token, 'GET', url, undefined, null, options)
-  return { status: answer.status, ...((await answer.json()) as object) }
+  return answer.json()
 }
 
 async function refuses(t: Test, called: Promise<unknown>, name: string): Promise<void> {
