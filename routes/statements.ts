@@ -16,10 +16,9 @@ export function parseAsText(app: FastifyInstance, mediaType: string): void {
 
 /** Has the routes of this context answer as if they were not there, except while they are wanted. */
 export function offerWhile(app: FastifyInstance, isWanted: () => boolean): void {
-  app.addHook('onRequest', async (_request, reply) => {
-    if (isWanted()) return
-    reply.callNotFound()
-    return reply
+  app.addHook('onRequest', (_request, reply, done) => {
+    if (isWanted()) done()
+    else reply.callNotFound()
   })
 }
 
