@@ -40,7 +40,7 @@ async function measure({ rounds, proofs }: ProofsOrder): Promise<ProofsReport> {
   const keyThumbprint = createHash('sha256').update(JSON.stringify(jwk)).digest('base64url')
   const store = createMemoryReplayStore()
   const settings = { algorithms: ['ES256'], isRequired: false, nonces: false } as const
-  const judge = await createBindingJudge({
+  const judge = createBindingJudge({
     proofs: { ...settings, nonceSecret: undefined, redisUrl: undefined },
     clientCertFrom: undefined,
     store,

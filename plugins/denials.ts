@@ -81,11 +81,15 @@ interface Answer {
 /**
  * Builds the table "outcomes of a request": status, challenge (RFC 6750 section 3, RFC 9728 section 5.1) and problem
  * (RFC 9457).
+ * @param proofsNow what is said of DPoP under the issuers of the moment
  * @throws {TypeError} if the realm may not stand in a challenge, or the public URL can not name an API
  */
-export function createDenials(options: DenialOptions, proofs?: ProofDenialOptions): Denials {
+export function createDenials(
+  options: DenialOptions,
+  proofsNow: () => ProofDenialOptions | undefined
+): Denials {
   checkOptions(options)
-  const answer = createAnswers(options, proofs)
+  const answer = createAnswers(options, proofsNow)
 
   const tell = (
     request: FastifyRequest,
@@ -98,6 +102,7 @@ export function createDenials(options: DenialOptions, proofs?: ProofDenialOption
   }
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, guard: Guard, told: Told): void => {
+    const proofs = proofsNow()
     const used = proofs && schemeOf(findAuthorization(request.raw.rawHeaders))
     if (proofs?.newestNonce !== undefined) reply.header('dpop-nonce', proofs.newestNonce())
     send(request, reply, answer(guard, told, used))
@@ -171,11 +176,14 @@ type Answers = (guard: Guard, told: Told, used: Scheme | undefined) => Answer
 /** Everything in an answer is fixed text or comes from the route, so each is written once and kept. */
 function createAnswers(
   { realm = 'api', publicUrl }: DenialOptions,
-  proofs: ProofChallenge | undefined
+  proofsNow: () => ProofChallenge | undefined
 ): Answers {
-  const kept = new WeakMap<Guard, Map<string, Answer>>()
+  let kept = new WeakMap<Guard, Map<string, Answer>>()
+  let keptFor = proofsNow()
 
   return (guard, { kind, detail, challenge: parameters }, used) => {
+    const proofs = proofsNow()
+    if (proofs !== keptFor) [kept, keptFor] = [new WeakMap(), proofs]
     const answers = kept.get(guard) ?? new Map<string, Answer>()
     kept.set(guard, answers)
     const name = used === undefined ? detail : `${used} ${detail}`

@@ -30,8 +30,7 @@ export interface GuardHookOptions {
   readonly issuers: TrustedIssuers
   readonly denials: Denials
   readonly publicUrl: string | (() => string) | undefined
-  /** undefined where no token is bound to its sender. */
-  readonly constraint: SenderConstraint | undefined
+  readonly constraint: SenderConstraint
   readonly revoked: RevokedTokens | undefined
 }
 
@@ -72,10 +71,11 @@ export function createGuardHook(
     if (verdict instanceof Refusal) return denials.invalidToken(request, reply, guard, verdict)
     if (verdict.confirmation === undefined && sent.kind === 'bearer')
       return admit(guard, verdict, request, reply, done)
-    if (constraint === undefined)
+    const { judge } = constraint.regime
+    if (judge === undefined)
       return denials.invalidToken(request, reply, guard, refusals.sender_constrained)
     const caller = { guard, principal: verdict, scheme: sent.kind, token: sent.token }
-    isProven(constraint, denials, caller, request, reply)
+    isProven(judge, denials, caller, request, reply)
       .then((proven) => {
         if (proven) admit(guard, verdict, request, reply, done)
       })
@@ -88,7 +88,7 @@ export function createGuardHook(
     if (guard === null) return done()
     const credentials = readAuthorization(
       findAuthorization(request.raw.rawHeaders),
-      constraint?.schemes
+      constraint.regime.schemes
     )
     if (credentials.kind === 'none') return denials.noCredentials(request, reply, guard)
     if (credentials.kind === 'invalid') {

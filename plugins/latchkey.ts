@@ -10,7 +10,7 @@ import { createLogObserver } from './log-observer.ts'
 import { createLatchkey } from './offered.ts'
 import { guardKey, issuersOf, type LatchkeyOptions } from './plugin-options.ts'
 import { offerRevocations, openRevocationList } from './revocation.ts'
-import { createSenderConstraint, refuseUnprovable } from './sender-constraint.ts'
+import { refuseUnprovable, SenderConstraint } from './sender-constraint.ts'
 import { createSignatureCheck } from './signature-check.ts'
 import { createExchangeToken } from './token-exchange.ts'
 
@@ -32,8 +32,8 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     revoked,
     resolve: options.resolveIssuer
   })
-  const constraint = await createSenderConstraint(app, options, issuers)
-  const denials = createDenials(options, constraint?.challenge)
+  const constraint = new SenderConstraint(app, options, issuers)
+  const denials = createDenials(options, () => constraint.regime.challenge)
   const revocations = await offerRevocations(revoked, issuers)
   const scopes = new Set<string>()
   const detailsTypes = new Set<string>()
@@ -54,7 +54,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   const surroundings = { issuers, denials, publicUrl, constraint, revoked }
   app.addHook('onRequest', createGuardHook(app, surroundings))
   app.addHook('onClose', () => issuers.close())
-  await issuers.start()
+  await Promise.all([constraint.start(), issuers.start()])
 }
 
 /** Where no issuer says which claim has its roles, nobody could ever have one. */

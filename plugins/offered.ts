@@ -7,13 +7,8 @@ import type { Mark } from '../src/revocation/mark.ts'
 import type { Revocations } from '../src/revocation/revocations.ts'
 import type { RevocationTarget } from '../src/revocation/target.ts'
 import type { Denials } from './denials.ts'
-import {
-  noConstraints,
-  type SenderConstraint,
-  type SenderConstraints
-} from './sender-constraint.ts'
+import type { LaterBindings, SenderConstraint, SenderConstraints } from './sender-constraint.ts'
 import { readUserInfo } from './read-user-info.ts'
-import { createStatementsCheck } from './revocation.ts'
 
 /** What the plugin adds to the instance it is registered in. */
 export interface Latchkey {
@@ -22,9 +17,10 @@ export interface Latchkey {
   /**
    * Trusts the issuers of another list from now on. Those that stay the same keep their keys and verified tokens; the
    * tokens of those that are gone are refused at once.
+   * @param bindings options about bound tokens that change with it; default: they stay
    * @throws {TypeError} for a wrong option: then nothing has changed
    */
-  replaceIssuers(issuers: readonly IssuerOptions[]): IssuerChanges
+  replaceIssuers(issuers: readonly IssuerOptions[], bindings?: LaterBindings): IssuerChanges
   /** The scopes that the guards of all routes name, sorted. */
   scopes(): readonly string[]
   /** The types of authorization details that the guards of all routes name, sorted (RFC 9396). */
@@ -62,7 +58,7 @@ export interface Offered {
   readonly revocations: Revocations | undefined
   readonly scopes: ReadonlySet<string>
   readonly detailsTypes: ReadonlySet<string>
-  readonly constraint: SenderConstraint | undefined
+  readonly constraint: SenderConstraint
 }
 
 /** Makes what the instance is decorated with. */
@@ -71,18 +67,17 @@ export function createLatchkey(
   denials: Denials,
   { scopes, detailsTypes, constraint, revocations }: Offered
 ): Latchkey {
-  const refuseNewStatements = createStatementsCheck(revocations)
   return {
     get issuers() {
       return issuers.advertised
     },
-    replaceIssuers(list) {
-      refuseNewStatements(list)
-      return issuers.replace(list)
-    },
+    replaceIssuers: (list, bindings) =>
+      issuers.replace(list, (trusted) => constraint.follow(trusted, bindings)),
     scopes: () => [...scopes].sort(),
     authorizationDetailsTypes: () => [...detailsTypes].sort(),
-    senderConstraints: constraint?.published ?? noConstraints,
+    get senderConstraints() {
+      return constraint.regime.published
+    },
     isReady: () => issuers.isReady,
     keySets: () => issuers.values().map(({ keySet }) => keySet.state),
     readUserInfo: (request) => readUserInfo(request, issuers, denials),

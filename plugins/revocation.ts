@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { check } from '../src/config/option-check.ts'
-import type { IssuerOptions } from '../src/issuer/issuer-options.ts'
 import type { TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
 import type { RevocationList } from '../src/revocation/revocation-list.ts'
 import type { RevocationStore } from '../src/revocation/revocation-store.ts'
@@ -51,24 +50,4 @@ export async function offerRevocations(
   if (list === undefined) return undefined
   const { createRevocations } = await import('../src/revocation/revocations.ts')
   return createRevocations(list, issuers)
-}
-
-/**
- * Makes the check of a later list of issuers: the routes that take statements are made at the start, and what an issuer
- * sends to one that is not there would be lost without a word.
- */
-export function createStatementsCheck(revocations: Revocations | undefined) {
-  const received = {
-    backchannelLogout: revocations?.acceptsLogoutTokens,
-    securityEvents: revocations?.acceptsSecurityEvents
-  }
-  return function refuseNewStatements(list: readonly (IssuerOptions | null)[]): void {
-    if (revocations === undefined || !Array.isArray(list)) return
-    for (const name of ['backchannelLogout', 'securityEvents'] as const) {
-      const isNew = received[name] !== true && list.some((entry) => entry?.[name] !== undefined)
-      if (!isNew) continue
-      const allowed = 'none until a restart, since no issuer had it at the start'
-      throw new TypeError(`${name}: found a value, allowed: ${allowed}`)
-    }
-  }
 }

@@ -1,12 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type BindingJudge, createBindingJudge } from '../src/binding/binding-judge.ts'
 import {
   type BindingOptions,
   type BindingSettings,
-  createBindingCheck,
+  checkResolvedBindings,
   readBindingOptions
 } from '../src/binding/binding-options.ts'
 import { ProofRefusal } from '../src/binding/proof-refusal.ts'
+import { wrongOption } from '../src/config/option-check.ts'
+import type { TrustedIssuer } from '../src/issuer/trusted-issuer.ts'
 import type { TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
 import {
   createMemoryReplayStore,
@@ -31,64 +34,127 @@ export interface SenderConstraints {
   readonly mtls: boolean
 }
 
-/** How an API tells whether bound tokens are in the right hands. */
-export interface SenderConstraint {
+/** How tokens can be sent, and what is said of it, under one list of issuers. */
+interface Regime {
+  /** undefined if no token is bound to its sender. */
+  readonly judge: BindingJudge | undefined
   /** The schemes in which tokens can be sent. */
   readonly schemes: ReadonlySet<Scheme>
   readonly challenge: ProofDenialOptions | undefined
   readonly published: SenderConstraints
-  readonly judge: BindingJudge
 }
-
-/** What is published where tokens are not bound. */
-export const noConstraints: SenderConstraints = Object.freeze({
-  dpopAlgorithms: [],
-  dpopRequired: false,
-  mtls: false
-})
 
 export interface SenderConstraintOptions extends BindingOptions {
   readonly publicUrl?: string | (() => string) | undefined
 }
 
-/**
- * Prepares what bound tokens need, and closes it with the app.
- * @returns undefined if no issuer has them
- * @throws {TypeError} for a wrong option
- */
-export async function createSenderConstraint(
-  app: FastifyInstance,
-  options: SenderConstraintOptions,
-  issuers: TrustedIssuers
-): Promise<SenderConstraint | undefined> {
-  const { publicUrl } = options
-  const settings = readBindingOptions(options, {
-    bindings: bindingsOf(issuers),
-    isOpen: issuers.isOpen,
-    publicUrl,
-    isTlsServer: () => 'setSecureContext' in app.server
-  })
-  const { proofs, clientCertFrom } = settings
-  issuers.admitOnly(createBindingCheck(settings))
-  if (proofs === undefined && clientCertFrom === undefined) return undefined
-  const store = await openStore(app, settings)
-  app.addHook('onClose', () => store.close())
-  const judge = await createBindingJudge({
-    ...settings,
-    store,
-    publicUrl: typeof publicUrl === 'function' ? publicUrl : () => publicUrl ?? ''
-  })
-  const { newestNonce } = judge
-  if (newestNonce !== undefined) app.addHook('onSend', keepUncached)
-  return {
-    schemes: new Set(proofs === undefined ? ['bearer'] : ['bearer', 'dpop']),
-    challenge: proofs && { ...proofs, newestNonce },
-    published: Object.freeze({
-      dpopAlgorithms: proofs?.algorithms ?? [],
-      dpopRequired: proofs?.isRequired ?? false,
-      mtls: clientCertFrom !== undefined
-    }),
-    judge
+/** What a later list of issuers may come with. */
+export type LaterBindings = Pick<SenderConstraintOptions, 'dpopProofs' | 'clientCertFrom'>
+
+const unbound: Regime = Object.freeze({
+  judge: undefined,
+  schemes: new Set<Scheme>(['bearer']),
+  challenge: undefined,
+  published: Object.freeze({ dpopAlgorithms: [], dpopRequired: false, mtls: false })
+})
+
+/** Sees to it that bound tokens are in the right hands, for the issuers of the list that is in force. */
+export class SenderConstraint {
+  readonly #app: FastifyInstance
+  readonly #isOpen: boolean
+  /** Whether there is a hook for answers with nonces, which can only be added at the start. */
+  readonly #hasNonces: boolean
+  #options: SenderConstraintOptions
+  #settings: BindingSettings = { proofs: undefined, clientCertFrom: undefined }
+  #store: Promise<ReplayStore> | undefined
+  /** Replaced as a whole, when another list is. */
+  regime = unbound
+
+  /**
+   * Prepares what the issuers of the start need.
+   * @throws {TypeError} for a wrong option
+   */
+  constructor(app: FastifyInstance, options: SenderConstraintOptions, issuers: TrustedIssuers) {
+    this.#app = app
+    this.#options = options
+    this.#isOpen = issuers.isOpen
+    this.#apply(this.#read(options, issuers.values(), false))
+    issuers.admitOnly(({ bindings }) => {
+      if (bindings !== undefined) checkResolvedBindings(this.#settings, bindings)
+    })
+    this.#hasNonces = options.dpopProofs?.nonces === true
+    if (this.#hasNonces) app.addHook('onSend', keepUncached)
+    app.addHook('onClose', async () => (await this.#store)?.close())
+  }
+
+  /** Connects to where used proofs are remembered, so that the first proof need not wait for it. */
+  async start(): Promise<void> {
+    if (this.#settings.proofs !== undefined) await this.#openStore()
+  }
+
+  /**
+   * Prepares what the issuers of another list need, which is about to take effect.
+   * @throws {TypeError} for a wrong option: then nothing has changed
+   */
+  follow(
+    issuers: readonly TrustedIssuer[],
+    { dpopProofs, clientCertFrom }: LaterBindings = this.#options
+  ): void {
+    const options = { ...this.#options, dpopProofs, clientCertFrom }
+    const settings = this.#read(options, issuers, true)
+    if (settings.proofs?.nonces === true && !this.#hasNonces)
+      throw wrongOption(
+        'dpopProofs.nonces',
+        'true',
+        'false until a restart, as it was at the start'
+      )
+    this.#options = options
+    if (!isDeepStrictEqual(settings, this.#settings)) this.#apply(settings)
+  }
+
+  #read(
+    options: SenderConstraintOptions,
+    issuers: readonly TrustedIssuer[],
+    mayIdle: boolean
+  ): BindingSettings {
+    return readBindingOptions(options, {
+      bindings: bindingsOf(issuers),
+      isOpen: this.#isOpen,
+      mayIdle,
+      publicUrl: options.publicUrl,
+      isTlsServer: () => 'setSecureContext' in this.#app.server
+    })
+  }
+
+  #apply(settings: BindingSettings): void {
+    this.#settings = settings
+    this.regime = this.#createRegime(settings)
+  }
+
+  #createRegime(settings: BindingSettings): Regime {
+    const { proofs, clientCertFrom } = settings
+    if (proofs === undefined && clientCertFrom === undefined) return unbound
+    const { publicUrl } = this.#options
+    const judge = createBindingJudge({
+      ...settings,
+      store: { take: async (name, until) => (await this.#openStore()).take(name, until) },
+      publicUrl: typeof publicUrl === 'function' ? publicUrl : () => publicUrl ?? ''
+    })
+    return {
+      judge,
+      schemes: new Set(proofs === undefined ? ['bearer'] : ['bearer', 'dpop']),
+      challenge: proofs && { ...proofs, newestNonce: judge.newestNonce },
+      published: Object.freeze({
+        dpopAlgorithms: proofs?.algorithms ?? [],
+        dpopRequired: proofs?.isRequired ?? false,
+        mtls: clientCertFrom !== undefined
+      })
+    }
+  }
+
+  #openStore(): Promise<ReplayStore> {
+    this.#store ??= openStore(this.#app, this.#options.redisUrl)
+    return this.#store
   }
 }
 
@@ -105,7 +171,7 @@ export interface Caller {
  * @returns false if not: then the request is answered
  */
 export async function isProven(
-  { judge }: SenderConstraint,
+  judge: BindingJudge,
   denials: Denials,
   { guard, principal, scheme, token }: Caller,
   ...[request, reply]: [FastifyRequest, FastifyReply]
@@ -131,29 +197,23 @@ export async function isProven(
 }
 
 /** A route that only bound tokens open would open to nobody. */
-export function refuseUnprovable(
-  { senderConstrained }: Guard,
-  constraint: SenderConstraint | undefined
-): void {
-  const { dpopAlgorithms, mtls } = constraint?.published ?? noConstraints
+export function refuseUnprovable({ senderConstrained }: Guard, { regime }: SenderConstraint): void {
+  const { dpopAlgorithms, mtls } = regime.published
   if (!senderConstrained || mtls || dpopAlgorithms.length > 0) return
   const allowed = 'only with the option dpop or mtls of an issuer'
   throw new TypeError(`config.auth.senderConstrained: found true, allowed: ${allowed}`)
 }
 
-function bindingsOf(issuers: TrustedIssuers): ReadonlyMap<string, BindingPolicy> {
+function bindingsOf(issuers: readonly TrustedIssuer[]): ReadonlyMap<string, BindingPolicy> {
   const off: BindingPolicy = { dpop: 'off', mtls: 'off' }
-  return new Map(issuers.values().map(({ policy }) => [policy.issuer, policy.bindings ?? off]))
+  return new Map(issuers.map(({ policy }) => [policy.issuer, policy.bindings ?? off]))
 }
 
-async function openStore(
-  { log }: FastifyInstance,
-  { proofs }: BindingSettings
-): Promise<ReplayStore> {
-  if (proofs?.redisUrl === undefined) return createMemoryReplayStore()
+async function openStore({ log }: FastifyInstance, url: string | undefined): Promise<ReplayStore> {
+  if (url === undefined) return createMemoryReplayStore()
   const { openRedisReplayStore } = await import('../src/state/redis-replay-store.ts')
   return openRedisReplayStore({
-    url: proofs.redisUrl,
+    url,
     onTrouble: (fault) => log.warn({ fault }, 'trouble with Redis')
   })
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Revocations } from '../src/revocation/revocations.ts'
 import { StatementRefusedError } from '../src/revocation/statement.ts'
-import { parseAsText, refuseStatement } from './statements.ts'
+import { offerWhile, parseAsText, refuseStatement } from './statements.ts'
 
 const form = 'application/x-www-form-urlencoded'
 
@@ -13,6 +13,7 @@ export default async function backchannelLogout(
   app: FastifyInstance,
   { revocations }: { readonly revocations: Revocations }
 ): Promise<void> {
+  offerWhile(app, () => revocations.acceptsLogoutTokens)
   parseAsText(app, form)
 
   const config = { auth: false, accepts: [form] } as const

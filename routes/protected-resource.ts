@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
-import { noConstraints, type SenderConstraints } from '../plugins/sender-constraint.ts'
+import type { SenderConstraints } from '../plugins/sender-constraint.ts'
 
 /** What the metadata says, and where it is served. */
 export interface ProtectedResourceOptions {
@@ -14,8 +14,8 @@ export interface ProtectedResourceOptions {
   readonly scopes: () => readonly string[]
   /** The types of authorization details that the routes ask for (RFC 9396). Default: none. */
   readonly authorizationDetailsTypes?: (() => readonly string[]) | undefined
-  /** What is said of tokens that are bound to their sender. Default: nothing. */
-  readonly senderConstraints?: SenderConstraints | undefined
+  /** What is said of tokens that are bound to their sender. */
+  readonly senderConstraints: () => SenderConstraints
   /** The name shown to people, if there is one. */
   readonly name?: string | undefined
   /** URL of a page for people who write clients, if there is one. */
@@ -33,7 +33,7 @@ export default async function protectedResource(
     issuers,
     scopes,
     authorizationDetailsTypes = () => [],
-    senderConstraints = noConstraints,
+    senderConstraints,
     name,
     documentation
   }: ProtectedResourceOptions
@@ -44,7 +44,7 @@ export default async function protectedResource(
     ...withValues('scopes_supported', scopes()),
     bearer_methods_supported: ['header'],
     ...withValues('authorization_details_types_supported', authorizationDetailsTypes()),
-    ...withConstraints(senderConstraints),
+    ...withConstraints(senderConstraints()),
     ...(name !== undefined && { resource_name: name }),
     ...(documentation !== undefined && { resource_documentation: documentation() })
   })

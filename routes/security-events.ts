@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Revocations } from '../src/revocation/revocations.ts'
-import { parseAsText, refuseStatement } from './statements.ts'
+import { offerWhile, parseAsText, refuseStatement } from './statements.ts'
 
 const securityEvent = 'application/secevent+jwt'
 
@@ -12,6 +12,7 @@ export default async function securityEvents(
   app: FastifyInstance,
   { revocations }: { readonly revocations: Revocations }
 ): Promise<void> {
+  offerWhile(app, () => revocations.acceptsSecurityEvents)
   parseAsText(app, securityEvent)
 
   const config = { auth: false, accepts: [securityEvent] } as const

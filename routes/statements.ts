@@ -14,6 +14,14 @@ export function parseAsText(app: FastifyInstance, mediaType: string): void {
   )
 }
 
+/** Has the routes of this context answer as if they were not there, except while they are wanted. */
+export function offerWhile(app: FastifyInstance, isWanted: () => boolean): void {
+  app.addHook('onRequest', (_request, reply, done) => {
+    if (isWanted()) done()
+    else reply.callNotFound()
+  })
+}
+
 /** Sends the answer to a statement that is not believed, in the form that its protocol wants; throws anything else. */
 export function refuseStatement(
   error: unknown,

@@ -56,7 +56,7 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
       issuers: () => app.latchkey.issuers,
       scopes: () => app.latchkey.scopes(),
       authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),
-      senderConstraints: app.latchkey.senderConstraints,
+      senderConstraints: () => app.latchkey.senderConstraints,
       name: 'Latchkey',
       documentation: () => `${publicUrl()}/docs`
     },

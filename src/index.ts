@@ -23,7 +23,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     issuers: () => app.latchkey.issuers,
     scopes: () => app.latchkey.scopes(),
     authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),
-    senderConstraints: app.latchkey.senderConstraints
+    senderConstraints: () => app.latchkey.senderConstraints
   })
 }
 

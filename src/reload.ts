@@ -3,16 +3,15 @@ import type { FastifyInstance } from 'fastify'
 import type { Config } from './config/schema.ts'
 
 /**
- * Reads the settings again at each SIGHUP. Issuers and the log level take effect at once, without a dropped request; of
- * all else a line in the log says that it waits for a restart. Settings that would stop a start change nothing.
+ * Reads the settings again at each SIGHUP. Issuers, what is said of bound tokens, and the log level take effect at once,
+ * without a dropped request; of all else a line in the log says that it waits for a restart. Settings that would stop a start change nothing.
  * @param config the settings that were read at the start
  * @param load reads them again
  */
 export function reloadOnHangup(app: FastifyInstance, config: Config, load: () => Config): void {
-  let running = config
   process.on('SIGHUP', () => {
     try {
-      running = apply(app, running, load())
+      apply(app, config, load())
     } catch (error) {
       // whatever it is, such as settings nested too deep to be shown: a service that runs goes on
       const [fault] = (error as Error).message.split('\n')
@@ -21,22 +20,23 @@ export function reloadOnHangup(app: FastifyInstance, config: Config, load: () =>
   })
 }
 
-/** @returns the settings in effect @throws {TypeError} if the issuers can not be used: then nothing has changed */
-function apply(app: FastifyInstance, running: Config, next: Config): Config {
+/** @throws {TypeError} if the issuers can not be used: then nothing has changed */
+function apply(app: FastifyInstance, config: Config, next: Config): void {
   // without issuers it is the development issuer that runs, or would have to be started
-  const isReplaced = running.issuers.length > 0 && next.issuers.length > 0
-  const { issuers } = isReplaced ? next : running
-  const changes = isReplaced ? app.latchkey.replaceIssuers(issuers) : {}
-  const effective: Config = { ...running, issuers, logLevel: next.logLevel }
-  app.log.level = effective.logLevel
-  const settings = differences(effective, next)
+  const isReplaced = config.issuers.length > 0 && next.issuers.length > 0
+  const changes = isReplaced ? app.latchkey.replaceIssuers(next.issuers, next) : {}
+  app.log.level = next.logLevel
+  const taken = new Set<keyof Config>(isReplaced ? [...ofIssuers, 'logLevel'] : ['logLevel'])
+  const settings = differences(config, next).filter((name) => !taken.has(name))
   if (settings.length > 0) app.log.warn({ settings }, 'changed settings wait for a restart')
   app.log.info(shortened(changes), 'settings read again')
-  return effective
 }
 
+/** What takes effect with another list of issuers. */
+const ofIssuers = ['issuers', 'dpopProofs', 'clientCertFrom'] as const
+
 /** The names alone: among the values are secrets. */
-function differences(a: Config, b: Config): string[] {
+function differences(a: Config, b: Config): (keyof Config)[] {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof Config>
   return [...names].filter((name) => !isDeepStrictEqual(a[name], b[name]))
 }

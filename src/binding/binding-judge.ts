@@ -47,7 +47,7 @@ export interface BindingJudge {
 }
 
 export interface BindingJudgeOptions extends BindingSettings {
-  readonly store: ReplayStore
+  readonly store: Pick<ReplayStore, 'take'>
   readonly publicUrl: () => string
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
@@ -63,11 +63,11 @@ const memoryMargin = 10_000
 const proven: Proven = Object.freeze({ nonce: undefined })
 
 /** Makes the judge of an API. */
-export async function createBindingJudge(options: BindingJudgeOptions): Promise<BindingJudge> {
+export function createBindingJudge(options: BindingJudgeOptions): BindingJudge {
   const { proofs, clientCertFrom = [], clock } = options
   const certificates = createCertificateFinder(clientCertFrom)
   const nonces = proofs?.nonces === true ? createNonces(proofs.nonceSecret, clock) : undefined
-  const judgeProof = proofs && (await createProofJudge(proofs, nonces, options))
+  const judgeProof = proofs && createProofJudge(proofs, nonces, options)
 
   return {
     newestNonce: nonces?.current,
@@ -97,12 +97,12 @@ function judgeCertificate(
 }
 
 /** Reuse is looked at last, so that only a proof that is good in all else is remembered. */
-async function createProofJudge(
+function createProofJudge(
   { algorithms }: ProofSettings,
   nonces: Nonces | undefined,
   { store, publicUrl, clock = Date.now }: BindingJudgeOptions
 ) {
-  const readProof = await createProofReader(algorithms)
+  const readProof = createProofReader(algorithms)
 
   return async (
     keyThumbprint: string,

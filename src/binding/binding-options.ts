@@ -32,6 +32,8 @@ export interface BindingSurroundings {
   readonly bindings: ReadonlyMap<string, BindingPolicy>
   /** Whether issuers are resolved at run time: then what is set up here is for them as well. */
   readonly isOpen?: boolean | undefined
+  /** Whether the issuers that options were given for may have gone since: then these do nothing. */
+  readonly mayIdle?: boolean | undefined
   readonly publicUrl: unknown
   /** Whether the server itself speaks TLS with the client. */
   readonly isTlsServer: () => boolean
@@ -95,11 +97,11 @@ export function readBindingOptions(
 
 function readProofOptions(
   { dpopProofs, redisUrl }: BindingOptions,
-  { bindings, isOpen = false, publicUrl, readFile }: BindingSurroundings
+  { bindings, isOpen = false, mayIdle = false, publicUrl, readFile }: BindingSurroundings
 ): ProofSettings | undefined {
   const issuer = issuerWith('dpop', bindings)
   if (issuer === undefined) {
-    if (dpopProofs === undefined) return undefined
+    if (dpopProofs === undefined || (mayIdle && !isOpen)) return undefined
     if (!isOpen) throw wrongOption('dpopProofs', 'a value', 'only with dpop of an issuer')
   }
   check(
@@ -129,25 +131,21 @@ function allowedAlgorithms(bindings: BindingSurroundings['bindings']): readonly 
 }
 
 /**
- * Makes the check of issuers that come to be trusted later: their tokens can be bound only in ways that are judged since
- * the start. Without it a bound token would pass as one that anybody may use.
- * @returns what throws a TypeError that names the option, what was found and what is allowed
+ * Checks an issuer that is resolved at run time: its tokens can be bound only in ways that are set up for others, since
+ * what clients are told can not wait for it.
+ * @throws {TypeError} that names the option, what was found and what is allowed
  */
-export function createBindingCheck({
-  proofs,
-  clientCertFrom
-}: BindingSettings): (policy: { readonly bindings?: BindingPolicy | undefined }) => void {
-  return ({ bindings }) => {
-    if (bindings === undefined) return
-    const { dpop, mtls, proofAlgorithms } = bindings
-    const later = (name: string) => `off until a restart, as no issuer of the start has ${name}`
-    check(dpop === 'off' || proofs !== undefined, 'dpop', dpop, later('dpop'))
-    check(mtls === 'off' || clientCertFrom !== undefined, 'mtls', mtls, later('mtls'))
-    if (dpop === 'off' || proofAlgorithms === undefined) return
-    const alien = proofs?.algorithms.find((name) => !proofAlgorithms.includes(name))
-    const allowed = `a profile that accepts proofs with ${alien} as well, until a restart`
-    check(alien === undefined, 'profile', proofAlgorithms, allowed)
-  }
+export function checkResolvedBindings(
+  { proofs, clientCertFrom }: BindingSettings,
+  { dpop, mtls, proofAlgorithms }: BindingPolicy
+): void {
+  const unless = (option: string) => `off without the option ${option} or an issuer of the list`
+  check(dpop === 'off' || proofs !== undefined, 'dpop', dpop, unless('dpopProofs'))
+  check(mtls === 'off' || clientCertFrom !== undefined, 'mtls', mtls, unless('clientCertFrom'))
+  if (dpop === 'off' || proofAlgorithms === undefined) return
+  const alien = proofs?.algorithms.find((name) => !proofAlgorithms.includes(name))
+  const allowed = `a profile that accepts proofs with ${alien} as well`
+  check(alien === undefined, 'profile', proofAlgorithms, allowed)
 }
 
 const proofOptionNames = ['nonces', 'nonceSecret', 'nonceSecretFile', 'algorithms']
@@ -182,7 +180,7 @@ function checkSecret(name: string, secret: string | undefined): string | undefin
 
 function readCertificateOptions(
   { clientCertFrom }: BindingOptions,
-  { bindings, isOpen = false, isTlsServer }: BindingSurroundings
+  { bindings, isOpen = false, mayIdle = false, isTlsServer }: BindingSurroundings
 ): readonly string[] | undefined {
   const issuer = issuerWith('mtls', bindings)
   const proxies = clientCertFrom ?? []
@@ -194,7 +192,8 @@ function readCertificateOptions(
     'a list of IP addresses and CIDR blocks of proxies'
   )
   if (issuer === undefined && !(isOpen && proxies.length > 0)) {
-    check(proxies.length === 0, 'clientCertFrom', clientCertFrom, 'only with mtls of an issuer')
+    const isIdle = proxies.length === 0 || mayIdle
+    check(isIdle, 'clientCertFrom', clientCertFrom, 'only with mtls of an issuer')
     return undefined
   }
   if (proxies.length === 0 && !isTlsServer()) {

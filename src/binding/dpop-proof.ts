@@ -47,13 +47,14 @@ const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
  * that of the access token: who calls it has to. Loads jose, which no plain bearer token needs.
  * @param algorithms the accepted ones
  */
-export async function createProofReader(algorithms: readonly Algorithm[]): Promise<ProofReader> {
-  const { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } = await import('jose')
+export function createProofReader(algorithms: readonly Algorithm[]): ProofReader {
+  const loading = import('jose')
   const options = { algorithms: [...algorithms], typ: 'dpop+jwt' }
 
   const known = new LRUCache<string, KnownKey>({ max: maxKnownKeys })
 
   const verify = async (proof: string) => {
+    const { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } = await loading
     const header = proof.slice(0, proof.indexOf('.'))
     const kept = known.get(header)
     const getKey = kept === undefined ? EmbeddedJWK : () => kept.key

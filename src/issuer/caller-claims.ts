@@ -1,6 +1,7 @@
 import type { Observer } from '../observe/observer.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
+import type { ProfileName } from './profile.ts'
 import { createTokenExchange, type TokenExchange } from './token-exchange.ts'
 import {
   readTokenExchangeOptions,
@@ -26,6 +27,7 @@ export interface CallerClaimsOptions {
   readonly userinfo?: UserInfoMode | undefined
   readonly tokenExchange?: TokenExchangeSettings | undefined
   readonly introspection?: { readonly clientId: string } | undefined
+  readonly profile?: ProfileName | undefined
 }
 
 export interface CallerClaimsContext
@@ -41,11 +43,11 @@ export interface CallerClaimsContext
  * @throws {TypeError} for a wrong `tokenExchange` option
  */
 export function createCallerClaims(
-  { issuer, userinfo = 'forward', tokenExchange, introspection }: CallerClaimsOptions,
+  { issuer, userinfo = 'forward', tokenExchange, introspection, profile }: CallerClaimsOptions,
   context: CallerClaimsContext
 ): CallerClaims {
   const { fetchOptions, keySet, observer, clock, introspect } = context
-  const client = readTokenExchangeOptions(issuer, tokenExchange, context)
+  const client = readTokenExchangeOptions(issuer, tokenExchange, { ...context, profile })
   // connections of their own, so that nothing else waits behind an endpoint that hangs
   const fetchUserInfo = createBoundedFetch(issuer, fetchOptions)
   const fetchTokens = client && createBoundedFetch(issuer, fetchOptions)

@@ -1,6 +1,7 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject, randomUUID } from 'node:crypto'
 import { check, isText, wrongOption } from '../config/option-check.ts'
 import { readOptionFile } from '../config/option-file.ts'
+import type { Algorithm } from '../token/algorithms.ts'
 
 const authMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 
@@ -35,6 +36,8 @@ export interface ClientAuthenticationContext {
   readonly readFile: ((path: string) => string) | undefined
   /** Milliseconds since the epoch. */
   readonly clock: () => number
+  /** The only signature algorithms of assertions. Default: any. */
+  readonly algorithms?: readonly Algorithm[] | undefined
 }
 
 /**
@@ -108,7 +111,7 @@ function basic(clientId: string, secret: string): string {
 
 interface AssertionKey {
   readonly key: KeyObject
-  readonly algorithm: string
+  readonly algorithm: Algorithm
   readonly keyId: string | undefined
 }
 
@@ -138,14 +141,16 @@ function withPrivateKey(
 }
 
 function readKey(path: string, context: ClientAuthenticationContext): AssertionKey {
+  const { algorithms } = context
   const text = readOptionFile(nameOf('privateKeyFile', context), path, context.readFile)
   const imported = importPrivateKey(text)
-  const algorithm = imported && algorithmOf(imported.key)
+  const algorithm = imported && algorithmOf(imported.key, algorithms)
+  const strictly = algorithms === undefined ? '' : `, for one of ${algorithms.join(', ')}`
   check(
     algorithm !== undefined,
     nameOf('privateKeyFile', context),
     path,
-    'a file with a private RSA key of 2048 bits or more, or an EC (P-256, P-384, P-521) or Ed25519 one, as PEM or JWK'
+    `a file with a private RSA key of 2048 bits or more, or an EC (P-256, P-384, P-521) or Ed25519 one, as PEM or JWK${strictly}`
   )
   return { ...imported, algorithm } as AssertionKey
 }
@@ -164,17 +169,26 @@ export function importPrivateKey(
   }
 }
 
-const curves: Readonly<Record<string, string>> = {
-  prime256v1: 'ES256',
-  secp384r1: 'ES384',
-  secp521r1: 'ES512'
+const curves: Readonly<Record<string, readonly Algorithm[]>> = {
+  prime256v1: ['ES256'],
+  secp384r1: ['ES384'],
+  secp521r1: ['ES512']
 }
 
-function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string | undefined {
+function algorithmOf(key: KeyObject, allowed?: readonly Algorithm[]): Algorithm | undefined {
+  const names = algorithmsFor(key)
+  return allowed === undefined ? names[0] : names.find((name) => allowed.includes(name))
+}
+
+/** The most usual one first. */
+function algorithmsFor({
+  asymmetricKeyType,
+  asymmetricKeyDetails
+}: KeyObject): readonly Algorithm[] {
   const { modulusLength = 0, namedCurve = '' } = asymmetricKeyDetails ?? {}
-  if (asymmetricKeyType === 'rsa') return modulusLength >= 2048 ? 'RS256' : undefined
-  if (asymmetricKeyType === 'ec') return curves[namedCurve]
-  return asymmetricKeyType === 'ed25519' ? 'EdDSA' : undefined
+  if (asymmetricKeyType === 'rsa') return modulusLength >= 2048 ? ['RS256', 'PS256'] : []
+  if (asymmetricKeyType === 'ec') return curves[namedCurve] ?? []
+  return asymmetricKeyType === 'ed25519' ? ['EdDSA'] : []
 }
 
 function checkName(name: string, value: unknown, context: ClientAuthenticationContext): string {

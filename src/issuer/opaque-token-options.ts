@@ -11,6 +11,7 @@ import { createIntrospection } from './introspection.ts'
 import type { KeySet } from './key-set.ts'
 import { onFirstCall } from './on-first-call.ts'
 import { check, isListFrom, wrongOption } from '../config/option-check.ts'
+import { assertionAlgorithmsOf, type ProfileName } from './profile.ts'
 import { openAnswer } from './signed-answer.ts'
 import { verifySignedAnswer } from './signed-introspection.ts'
 import { isObject } from '../json/object.ts'
@@ -36,6 +37,7 @@ export interface TokenKindOptions {
   readonly introspection?: IntrospectionOptions | undefined
   /** `introspection` needs it too. */
   readonly userinfo?: string | undefined
+  readonly profile?: ProfileName | undefined
 }
 
 /** Checked options of an issuer with opaque tokens. */
@@ -60,7 +62,7 @@ export interface OpaqueTokenDependencies {
  * @throws {TypeError} that names setting and issuer, what was found and what is allowed; never shows a secret
  */
 export function readOpaqueTokenOptions(
-  { issuer, tokens = ['jwt'], introspection, userinfo }: TokenKindOptions,
+  { issuer, tokens = ['jwt'], introspection, userinfo, profile }: TokenKindOptions,
   { readFile, clock = Date.now }: OpaqueTokenDependencies
 ): OpaqueTokenSettings | undefined {
   const areKinds = isListFrom(tokens, tokenKinds)
@@ -81,7 +83,8 @@ export function readOpaqueTokenOptions(
   const isEndpoint = endpoint === undefined || isAllowedUrl(endpoint, new URL(issuer))
   const url = 'an https URL (http on loopback only, and if the issuer is there)'
   check(isEndpoint, `introspection.endpoint of ${issuer}`, endpoint, url)
-  const context = { issuer, setting: 'introspection', readFile, clock }
+  const algorithms = assertionAlgorithmsOf(profile)
+  const context = { issuer, setting: 'introspection', readFile, clock, algorithms }
   const authenticate = createClientAuthentication(introspection, context)
   return { authenticate, cacheSeconds, signedAnswers, clientId, endpoint }
 }

@@ -27,7 +27,7 @@ export interface ProfiledOptions {
   readonly securityEvents?: object | undefined
 }
 
-/** FAPI 2.0 Security Profile section 5.4.1; for access tokens and proofs. Key sizes: see signing-key.ts. */
+/** FAPI 2.0 Security Profile section 5.4.1; for access tokens, proofs and our own assertions. Key sizes: see signing-key.ts. */
 const fapiAlgorithms: readonly Algorithm[] = ['PS256', 'ES256', 'EdDSA', 'Ed25519']
 
 /**
@@ -50,6 +50,13 @@ export function withProfile<Options extends ProfiledOptions>(options: Options): 
 export function bindingsOf({ profile }: ProfiledOptions, bindings: BindingPolicy): BindingPolicy {
   if (profile !== 'fapi2') return bindings
   return Object.freeze({ ...bindings, isRequired: true, proofAlgorithms: fapiAlgorithms })
+}
+
+/** The only signature algorithms of what this API signs to authenticate to the issuer; undefined: any. */
+export function assertionAlgorithmsOf(
+  profile: ProfileName | undefined
+): readonly Algorithm[] | undefined {
+  return profile === 'fapi2' ? fapiAlgorithms : undefined
 }
 
 /** An ID token is none of these tokens; and rules for JWTs say nothing where the issuer judges them. */

@@ -163,6 +163,13 @@ export class ResolvedIssuers {
     check(options.issuer === iss, 'issuer', options.issuer, JSON.stringify(iss))
     const isJwt = options.tokens?.includes('opaque') !== true
     check(isJwt, 'tokens', options.tokens, 'jwt alone, as others do not say whose they are')
+    const { securityEvents: events } = options
+    check(
+      events === undefined,
+      'securityEvents',
+      events,
+      'none, as events do not say whose they are'
+    )
     return createTrustedIssuer({ ...options, required: false }, this.#dependencies)
   }
 

@@ -4,6 +4,7 @@ import {
   createClientAuthentication
 } from './client-authentication.ts'
 import { check, isText, wrongOption } from '../config/option-check.ts'
+import { assertionAlgorithmsOf, type ProfileName } from './profile.ts'
 import type { ExchangeTarget } from './token-exchange.ts'
 import { isObject } from '../json/object.ts'
 
@@ -28,6 +29,7 @@ export interface TokenExchangeDependencies {
   readonly readFile?: ((path: string) => string) | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
+  readonly profile?: ProfileName | undefined
 }
 
 /**
@@ -38,7 +40,7 @@ export interface TokenExchangeDependencies {
 export function readTokenExchangeOptions(
   issuer: string,
   options: TokenExchangeSettings | undefined,
-  { readFile, clock = Date.now }: TokenExchangeDependencies
+  { readFile, clock = Date.now, profile }: TokenExchangeDependencies
 ): TokenExchangeClient | undefined {
   if (options === undefined) return undefined
   const setting = 'tokenExchange'
@@ -46,7 +48,8 @@ export function readTokenExchangeOptions(
   if (!isObject(options)) throw wrongOption(`${setting} of ${issuer}`, 'a value', allowed)
   const { audience, resource, clientId } = options
   checkTarget({ audience, resource }, (name) => `${setting}.${name} of ${issuer}`)
-  const context = { issuer, setting, readFile, clock }
+  const algorithms = assertionAlgorithmsOf(profile)
+  const context = { issuer, setting, readFile, clock, algorithms }
   const authenticate = createClientAuthentication(options, context)
   return { clientId, authenticate, target: { audience, resource } }
 }

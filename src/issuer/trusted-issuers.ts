@@ -43,17 +43,19 @@ export function createTrustedIssuers(
  * resolved at run time. What an issuer costs, connections, keys and timers, begins with its use.
  */
 class TrustedIssuers {
-  readonly #options: TrustedIssuersOptions & { admit: AdmitIssuer }
+  readonly #options: TrustedIssuersOptions
   readonly #resolved: ResolvedIssuers | undefined
+  #admit: AdmitIssuer = () => undefined
   #list: IssuerList
 
   constructor(list: readonly IssuerOptions[], options: TrustedIssuersOptions) {
     const { resolve } = options
     const isFunction = resolve === undefined || typeof resolve === 'function'
     check(isFunction, 'resolveIssuer', resolve, 'a function')
-    this.#options = { ...options, admit: () => undefined }
+    this.#options = options
     this.#list = this.#read(list)
-    this.#resolved = resolve && new ResolvedIssuers(resolve, this.#options)
+    const admit: AdmitIssuer = (policy) => this.#admit(policy)
+    this.#resolved = resolve && new ResolvedIssuers(resolve, { ...options, admit })
   }
 
   /**
@@ -71,9 +73,9 @@ class TrustedIssuers {
     return typeof iss === 'string' ? this.#resolved?.ask(iss) : undefined
   }
 
-  /** Has issuers that come later judged by what the API was made for when it started. */
+  /** Has issuers that are resolved judged by what the API is set up for. */
   admitOnly(admit: AdmitIssuer): void {
-    this.#options.admit = admit
+    this.#admit = admit
   }
 
   /** The issuers of the list. */
@@ -114,11 +116,16 @@ class TrustedIssuers {
   /**
    * Trusts the issuers of another list from now on. Those that stay the same keep their keys and verified tokens, those
    * that changed keep their keys, and the tokens of those that are gone count no more.
-   * @throws {TypeError} as {@link createTrustedIssuers}: then nothing has changed
+   * @param prepare gets the new issuers before they take effect; default: nothing else has to know
+   * @throws {TypeError} as {@link createTrustedIssuers}, and what `prepare` throws: then nothing has changed
    */
-  replace(options: readonly IssuerOptions[]): IssuerChanges {
+  replace(
+    options: readonly IssuerOptions[],
+    prepare: (issuers: readonly TrustedIssuer[]) => void = () => undefined
+  ): IssuerChanges {
     const before = this.#list
     const list = this.#read(options)
+    prepare(list.issuers)
     for (const [name, { issuer }] of list.entries) {
       const old = before.entries.get(name)?.issuer
       if (old !== undefined && old !== issuer) issuer.keySet.succeed(old.keySet)

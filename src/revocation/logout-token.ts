@@ -9,7 +9,9 @@ import {
   verifyStatement
 } from './statement.ts'
 import { isObject } from '../json/object.ts'
+import { issuerUnavailable } from '../issuer/upstream-problem.ts'
 import { namesOneOf } from '../token/audience.ts'
+import { IssuerUnavailable } from '../token/verdict.ts'
 
 const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout'
 
@@ -30,7 +32,7 @@ export async function readLogoutToken(
   now: number
 ): Promise<readonly Mark[]> {
   const statement = readStatement(text)
-  const issuer = issuers.get(statement.claims['iss'])
+  const issuer = await findIssuer(issuers, statement.claims['iss'])
   const clientIds = issuer?.revocation.logoutClientIds
   expect(
     issuer !== undefined && clientIds !== undefined,
@@ -42,6 +44,16 @@ export async function readLogoutToken(
   await verifyStatement(statement, { algorithms, keySet: issuer.keySet, signer })
   const { sub, sid } = statement.claims
   return marksOfSession({ issuer: issuer.policy.issuer, subject: sub, session: sid, issuedUntil })
+}
+
+/** Finds one that is resolved at run time as well: other instances may have accepted its tokens. */
+async function findIssuer(
+  issuers: TrustedIssuers,
+  iss: unknown
+): Promise<TrustedIssuer | undefined> {
+  const found = issuers.get(iss) ?? (await issuers.resolve(iss))
+  if (found instanceof IssuerUnavailable) throw issuerUnavailable(found.retryAfterSeconds)
+  return found
 }
 
 function checkLogoutToken(

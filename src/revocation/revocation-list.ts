@@ -114,6 +114,8 @@ export class RevocationList implements RevokedTokens {
     } catch (cause) {
       if (!this.#failing && !this.#closed) observer.storeFailed(cause)
       this.#failing = true
+      // what answers next may be a copy that took over without the last changes, and numbers new ones as those: all is read
+      this.#lastChange = 0
     }
     this.#schedule()
   }

@@ -9,7 +9,7 @@ import { markOf, type RevocationTarget } from './target.ts'
 export interface Revocations {
   /** Whether what other instances revoked can not have been missed for longer than ten seconds. */
   readonly isCurrent: boolean
-  /** Whether an issuer says where logout tokens are accepted. */
+  /** Whether an issuer says whose logout tokens are accepted, or one that is resolved may. */
   readonly acceptsLogoutTokens: boolean
   /** Whether an issuer says whose security events are accepted. */
   readonly acceptsSecurityEvents: boolean
@@ -36,7 +36,9 @@ export function createRevocations(
       return list.isCurrent
     },
     get acceptsLogoutTokens() {
-      return settings().some(({ logoutClientIds }) => logoutClientIds !== undefined)
+      return (
+        issuers.isOpen || settings().some(({ logoutClientIds }) => logoutClientIds !== undefined)
+      )
     },
     get acceptsSecurityEvents() {
       return settings().some(({ events }) => events !== undefined)

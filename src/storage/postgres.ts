@@ -19,6 +19,8 @@ export function openPostgres(url: string, onError: (error: Error) => void): Post
     types: { getTypeParser }
   })
   pool.on('error', onError)
+  // a connection that breaks while it is in use tells its query, and would end the process if nobody listened
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return new PostgresDialect({ pool: withOutages(pool) })
 }
 
@@ -35,15 +37,33 @@ function withOutages(pool: Pool): PostgresPool {
   }
 }
 
+/**
+ * A connection that failed is never used again: pg would let the next queries wait behind one that timed out. Closing it
+ * rolls back what it began.
+ */
 function clientWithOutages(client: PoolClient): PostgresPoolClient {
-  const query = (text: string, values: readonly unknown[]) =>
-    client.query(text, [...values]).catch(refuse)
+  let outage: Error | undefined
+  const query = async (text: string, values: readonly unknown[]) => {
+    if (outage !== undefined) throw outage
+    try {
+      return await client.query(text, [...values])
+    } catch (error) {
+      outage = isOutage(error) ? storageUnavailable(error) : undefined
+      throw outage ?? error
+    }
+  }
   // Kysely's other form of query, with a cursor, serves streams only: none here
-  return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release() }
+  return {
+    query: query as unknown as PostgresPoolClient['query'],
+    release: () => client.release(outage)
+  }
+}
+
+function refuse(error: unknown): never {
+  throw isOutage(error) ? storageUnavailable(error) : error
 }
 
 /** What is no error of a statement is one of the connection; classes 08, 53 and 57 are the server's. */
-function refuse(error: unknown): never {
-  if (error instanceof DatabaseError && !/^(?:08|53|57)/.test(error.code ?? '')) throw error
-  throw storageUnavailable(error)
+function isOutage(error: unknown): boolean {
+  return !(error instanceof DatabaseError) || /^(?:08|53|57)/.test(error.code ?? '')
 }

@@ -90,6 +90,35 @@ t.test('SIGHUP: issuers come and go without a restart, the log level too', async
   t.match(await metadata.json(), { authorization_servers: [b.issuer] })
 })
 
+t.test('SIGHUP: bindings and logouts are switched on without a restart', async (t) => {
+  const fleet = await startFleet(t)
+  const [a, b] = [fleet.optionsOf('a'), fleet.optionsOf('b')]
+  const { write, hangUp, statusOf, origin } = await startService(t, { issuers: [a] })
+  const token = await fleet.mint('b', { cnf: { 'x5t#S256': 'a'.repeat(43) } })
+  t.equal(await statusOf(token), 401)
+  const logOut = async () => {
+    const body = new URLSearchParams({ logout_token: 'none' })
+    return (await fetch(`${origin}/backchannel-logout`, { method: 'POST', body })).status
+  }
+  t.equal(await logOut(), 404)
+
+  const bound = { ...b, dpop: 'optional', mtls: 'optional', backchannelLogout: { clientId: 'x' } }
+  write({ issuers: [a, bound] })
+  t.match(await hangUp('settings not taken, the old ones stay'), { fault: /^clientCertFrom: / })
+  write({ issuers: [a, bound], clientCertFrom: ['127.0.0.1'], dpopProofs: {} })
+  await hangUp('settings read again')
+  const metadata = await fetch(`${origin}/.well-known/oauth-protected-resource`)
+  t.match(await metadata.json(), {
+    dpop_signing_alg_values_supported: /ES256/,
+    tls_client_certificate_bound_access_tokens: true
+  })
+  const challenges = (await fetch(`${origin}/whoami`)).headers.get('www-authenticate')
+  t.match(challenges, /^Bearer .*, DPoP /)
+  t.equal(await logOut(), 400, 'it is there, and says what is wrong with what was sent')
+  t.equal(await statusOf(token), 401)
+  t.equal(await statusOf(await fleet.mint('a')), 200)
+})
+
 t.test('SIGHUP: a changed file of static keys ends the tokens of the old ones', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
   t.teardown(() => rmSync(folder, { recursive: true }))

@@ -37,14 +37,55 @@ void t.test('a user of the plugin gets the routes of what is switched on', async
     ...issuer.options,
     securityEvents: { audience: 'https://api.example.com/events' }
   }
-  t.throws(() => app.latchkey.replaceIssuers([events]), {
-    message: /^securityEvents: found a value, allowed: none until a restart/
-  })
+  app.latchkey.replaceIssuers([events])
+  t.equal(await push('/backchannel-logout'), 404, 'no issuer of the new list tells of logouts')
+  t.equal(await push('/security-events'), 415, 'it takes them now, in their own media type')
 
   const own = await issuer.mint({ sub: 'bob', jti: 'own' })
   t.equal(await statusOf(own), 200)
   await app.latchkey.revoke({ jti: 'own' })
   t.equal(await statusOf(own), 401)
+})
+
+void t.test('BCL-10: an issuer that is resolved at run time ends sessions, too', async (t) => {
+  const storage = await openDatabase('memory://')
+  const app = Fastify()
+  t.teardown(() => app.close().then(() => storage.close()))
+  let answers: 'well' | 'never' = 'well'
+  const resolveIssuer = () => {
+    if (answers === 'never') throw new Error('the directory is down')
+    return { ...issuer.options, backchannelLogout: { clientId: 'app' } }
+  }
+  const revocationStore = createRevocationStore(storage)
+  await app.register(latchkey, { issuers: [], resolveIssuer, revocationStore })
+  app.get('/', async () => 'in')
+  const push = async (claims = {}) => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const payload = `logout_token=${await mintLogoutToken(issuer, claims)}`
+    return app.inject({ method: 'POST', url: '/backchannel-logout', headers, payload })
+  }
+  answers = 'never'
+  t.match(await push({ iss: 'https://away.example' }), { statusCode: 503 })
+  answers = 'well'
+  t.equal((await push()).statusCode, 200, 'before any token of it was seen')
+  const token = await issuer.mint()
+  const headers = { authorization: `Bearer ${token}` }
+  t.equal((await app.inject({ url: '/', headers })).statusCode, 401)
+})
+
+void t.test('registrations beside each other share one store', async (t) => {
+  const storage = await openDatabase('memory://')
+  const app = Fastify()
+  t.teardown(() => app.close().then(() => storage.close()))
+  const revocationStore = createRevocationStore(storage)
+  for (const path of ['/a', '/b'])
+    await app.register(async (context) => {
+      await context.register(latchkey, { ...issuer.options, revocationStore })
+      context.get(path, async () => 'in')
+      await until(() => context.latchkey.isReady())
+    })
+  const headers = { authorization: `Bearer ${await issuer.mint()}` }
+  for (const url of ['/a', '/b']) t.equal((await app.inject({ url, headers })).statusCode, 200, url)
 })
 
 /** An API whose tokens can be revoked; all is asked of `/`. */

@@ -13,11 +13,16 @@ const pem = (type: 'rsa', bits: number): string =>
       type: 'pkcs8'
     })
   )
+const pemOfCurve = (namedCurve: string): string =>
+  String(
+    generateKeyPairSync('ec', { namedCurve }).privateKey.export({ format: 'pem', type: 'pkcs8' })
+  )
 const files: Readonly<Record<string, string>> = {
   '/secret': `${secret}\n`,
   '/empty': '\n',
   '/key.pem': pem('rsa', 2048),
   '/weak.pem': pem('rsa', 1024),
+  '/p-384.pem': pemOfCurve('P-384'),
   '/jwk': JSON.stringify({ kty: 'oct', k: secret })
 }
 
@@ -80,6 +85,20 @@ const bad: [string, unknown, RegExp][] = [
   ['a weak key', introspection({ privateKeyFile: '/weak.pem' }, 'api'), /2048 bits or more/],
   ['a symmetric key', introspection({ privateKeyFile: '/jwk' }, 'api'), /private RSA key/],
   [
+    'FAPI-3: a key for another algorithm than those of the profile',
+    { profile: 'fapi2', ...introspection({ privateKeyFile: '/p-384.pem' }, 'api') },
+    /^introspection.privateKeyFile of .*found "\/p-384.pem", .* for one of PS256, ES256, EdDSA, Ed25519$/
+  ],
+  [
+    'FAPI-3: the same for exchanged tokens',
+    {
+      profile: 'fapi2',
+      ...introspection({ privateKeyFile: '/key.pem' }, 'api'),
+      tokenExchange: { clientId: 'api', privateKeyFile: '/p-384.pem' }
+    },
+    /^tokenExchange.privateKeyFile of .* for one of PS256, ES256, EdDSA, Ed25519$/
+  ],
+  [
     'a time that is none',
     introspection({ clientSecret: secret, cacheSeconds: -1 }, 'api'),
     /^introspection.cacheSeconds of .*found -1, allowed: 0 to 3600 seconds/
@@ -113,7 +132,8 @@ void t.test('takes a secret, a file with one, or a file with a key', async (t) =
   for (const credentials of [
     { clientSecret: secret },
     { clientSecretFile: '/secret', authMethod: 'client_secret_post' },
-    { privateKeyFile: '/key.pem', cacheSeconds: 0 }
+    { privateKeyFile: '/key.pem', cacheSeconds: 0 },
+    { privateKeyFile: '/p-384.pem' }
   ] as const) {
     const trusted = create({ ...opaque, introspection: { clientId: 'api', ...credentials } })
     t.match(trusted.get(issuer), { verifiesJwts: false, opaqueTokens: Function })

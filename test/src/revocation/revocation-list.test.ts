@@ -166,6 +166,23 @@ void t.test('a store that fails does not end what is known', async (t) => {
   t.ok(list.isCurrent)
 })
 
+void t.test(
+  'BCL-11: after an outage a store that lost its last marks is followed still',
+  async (t) => {
+    const { marks, state, store, clock } = fakeStore()
+    const { list, told } = await startList(t, store, { clock })
+    for (const value of ['ada', 'bob']) await store.add(mark(value))
+    await until(() => list.covers(principal({ sub: 'bob' })))
+    state.isDown = true
+    await until(() => told.failed === 1)
+    marks.pop()
+    state.isDown = false
+    await store.add(mark('cyd'))
+    await until(() => list.covers(principal({ sub: 'cyd' })), 1500)
+    t.ok(list.covers(principal({ sub: 'bob' })), 'what it knew, it knows')
+  }
+)
+
 void t.test('a start without the store is none', async (t) => {
   const { state, store } = fakeStore()
   state.isDown = true
