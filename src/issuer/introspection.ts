@@ -64,6 +64,7 @@ export function createIntrospection(context: IntrospectionContext): Introspect {
 
 async function endpointOf({ issuer, endpoint, keySet }: IntrospectionContext): Promise<string> {
   if (endpoint !== undefined) return endpoint
+  keySet.touch()
   if (keySet.metadata === undefined) {
     await Promise.race([
       keySet.refreshForUnknownKey(),

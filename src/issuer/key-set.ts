@@ -88,8 +88,6 @@ export class KeySet {
 
   /** The issuer's metadata as of the last good download; undefined before it, and with static keys. */
   get metadata(): IssuerMetadata | undefined {
-    this.#usedAt = this.#clock()
-    if (this.#isStale) void this.refresh()
     return this.#metadata
   }
 
@@ -144,6 +142,12 @@ export class KeySet {
     if (predecessor.#metadata === undefined) return
     const jwks = [...predecessor.#keys.keys()].map((text): unknown => JSON.parse(text))
     this.#use(jwks, predecessor.#metadata, predecessor.#fetchedAt)
+  }
+
+  /** Says that the issuer is in use though none of its keys is; a set that rested is downloaded, without waiting for it. */
+  touch(): void {
+    this.#usedAt = this.#clock()
+    if (this.#isStale) void this.refresh()
   }
 
   /** Stops downloading. */
