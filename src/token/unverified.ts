@@ -93,9 +93,11 @@ export function isKeyId(value: unknown): value is string {
 
 function decodeObject(segment: string): Readonly<Record<string, unknown>> | undefined {
   const length = scratch.write(segment, 0, 'base64url')
-  if (!isUtf8(scratch.subarray(0, length))) return undefined
+  const text = scratch.toString('utf8', 0, length)
+  // stands for what is no UTF-8, if it was not sent itself
+  if (text.includes('\uFFFD') && !isUtf8(scratch.subarray(0, length))) return undefined
   try {
-    const value: unknown = JSON.parse(scratch.toString('utf8', 0, length))
+    const value: unknown = JSON.parse(text)
     return isObject(value) ? value : undefined
   } catch {
     return undefined

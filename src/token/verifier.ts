@@ -8,6 +8,7 @@ import { judgeToken, mappingOf } from './id-token.ts'
 import { judgeResolved } from './judge-resolved.ts'
 import { accepted, endOf } from './policy.ts'
 import { createPrincipal } from './principal.ts'
+import { RecurringTokens } from './recurring-tokens.ts'
 import { Refusal, refusals } from './refusal.ts'
 import type { RevokedTokens } from './revoked-tokens.ts'
 import { isOtherKind } from './token-type.ts'
@@ -52,14 +53,27 @@ export function createVerifier(issuers: TrustedIssuers, options: VerifierOptions
   return (token, uncached) => verifier.verify(token, uncached)
 }
 
-/** A JWT on its way; nothing of it is to be believed yet. */
-interface SentJwt {
+/** A JWT as it was sent, decoded; nothing of it is to be believed yet. */
+class SentJwt {
   readonly token: string
   readonly headerSegment: string
   readonly claims: UnverifiedClaims
-  /** Whether an issuer that is asked about the token has to be asked anew. */
-  readonly uncached: boolean | undefined
+  #header: UnverifiedHeader | Refusal | undefined
+
+  constructor(token: string, headerSegment: string, claims: UnverifiedClaims) {
+    this.token = token
+    this.headerSegment = headerSegment
+    this.claims = claims
+  }
+
+  /** Decoded on demand: most tokens have one that is known. */
+  get header(): UnverifiedHeader | Refusal {
+    return (this.#header ??= decodeHeader(this.headerSegment))
+  }
 }
+
+/** What is kept of refused tokens: an app whose token has expired may send it for hours. */
+const refusedTokens = { generationSize: 500, maxLength: 4096 }
 
 class TokenVerifier {
   readonly #issuers: TrustedIssuers
@@ -67,6 +81,8 @@ class TokenVerifier {
   readonly #revoked: RevokedTokens | undefined
   readonly #verified: TokenMemory
   readonly #known = new Map<string, KnownHeader>()
+  /** They are judged anew each time; what they say does not change. */
+  readonly #refused = new RecurringTokens<SentJwt>(refusedTokens.generationSize)
   /** undefined for what was encrypted itself. */
   readonly #encryptedTokens: Verifier | undefined
 
@@ -87,18 +103,22 @@ class TokenVerifier {
     const now = this.#clock()
     const principal = this.#verified.find(token, now)
     if (principal !== undefined) return principal
-    const segments = splitToken(token)
-    if (segments instanceof Refusal) return this.#judgeOther(token, segments, uncached)
-    const claims = decodeClaims(segments.claims)
-    if (claims instanceof Refusal) return claims
-    const jwt = { token, headerSegment: segments.header, claims, uncached }
-    const found = this.#known.get(segments.header)
+    const jwt = this.#refused.find(token) ?? decode(token)
+    if (jwt instanceof Refusal) return this.#judgeOther(token, jwt, uncached)
+    const verdict = this.#judge(jwt, now, uncached)
+    if (verdict instanceof Refusal && token.length <= refusedTokens.maxLength)
+      this.#refused.keep(token, jwt)
+    return verdict
+  }
+
+  #judge(jwt: SentJwt, now: number, uncached: boolean | undefined): Verdict | Promise<Verdict> {
+    const found = this.#known.get(jwt.headerSegment)
     const isCurrent =
       found !== undefined &&
       now < found.key.validUntil &&
       found.finder === found.issuer.keySet.finder &&
-      claims['iss'] === found.issuer.policy.issuer
-    return isCurrent ? this.#judgeKnown(jwt, found, now) : this.#judgeNew(jwt, now)
+      jwt.claims['iss'] === found.issuer.policy.issuer
+    return isCurrent ? this.#judgeKnown(jwt, found, now) : this.#judgeNew(jwt, now, uncached)
   }
 
   /** What is no signed JWT says nothing of its issuer: it is encrypted, or that of the one issuer with opaque tokens. */
@@ -122,12 +142,13 @@ class TokenVerifier {
   #judgeNew(
     jwt: SentJwt,
     now: number,
+    uncached: boolean | undefined,
     issuer = this.#issuers.get(jwt.claims['iss'])
   ): Verdict | Promise<Verdict> {
-    if (issuer?.verifiesJwts === false) return judgeElsewhere(jwt, issuer)
-    const header = decodeHeader(jwt.headerSegment)
+    if (issuer?.verifiesJwts === false) return judgeElsewhere(jwt, issuer, uncached)
+    const { header } = jwt
     if (header instanceof Refusal) return header
-    if (issuer === undefined) return this.#judgeUnknown(jwt)
+    if (issuer === undefined) return this.#judgeUnknown(jwt, uncached)
     const isInTheClear = this.#encryptedTokens !== undefined
     if (isInTheClear && issuer.encryption?.isRequired === true) return refusals.not_encrypted
     const refusal = judgeToken(header, jwt.claims, issuer, now / 1000)
@@ -135,7 +156,7 @@ class TokenVerifier {
     const judgeBy = (key: SigningKey) => this.#judgeByKey(jwt, { header, issuer, key })
     const key = issuer.keySet.find(header.algorithm, header.keyId, issuer.policy.issuer)
     if (key !== undefined) return judgeBy(key)
-    return awaitKey(header, issuer, judgeBy, () => this.#judgeNew(jwt, this.#clock()))
+    return awaitKey(header, issuer, judgeBy, () => this.#judgeNew(jwt, this.#clock(), uncached))
   }
 
   #judgeByKey(
@@ -150,12 +171,14 @@ class TokenVerifier {
   }
 
   /** Of an issuer that nobody has named yet: one that is known at run time only, or none at all. */
-  #judgeUnknown(jwt: SentJwt): Verdict | Promise<Verdict> {
+  #judgeUnknown(jwt: SentJwt, uncached: boolean | undefined): Verdict | Promise<Verdict> {
     const iss = jwt.claims['iss'] as string
     const resolution = this.#issuers.resolve(iss)
     if (resolution === undefined) return refusals.untrusted_issuer
     if (resolution instanceof IssuerUnavailable) return resolution
-    return judgeResolved(iss, resolution, (issuer) => this.#judgeNew(jwt, this.#clock(), issuer))
+    return judgeResolved(iss, resolution, (issuer) =>
+      this.#judgeNew(jwt, this.#clock(), uncached, issuer)
+    )
   }
 
   #accept(token: string, claims: UnverifiedClaims, { header, issuer, key }: KnownHeader): Verdict {
@@ -169,8 +192,20 @@ class TokenVerifier {
   }
 }
 
+function decode(token: string): SentJwt | Refusal {
+  const segments = splitToken(token)
+  if (segments instanceof Refusal) return segments
+  const claims = decodeClaims(segments.claims)
+  if (claims instanceof Refusal) return claims
+  return new SentJwt(token, segments.header, claims)
+}
+
 /** A JWT whose issuer wants to be asked about it; what it says itself only chooses the issuer. */
-function judgeElsewhere({ token, claims, uncached }: SentJwt, issuer: TrustedIssuer) {
+function judgeElsewhere(
+  { token, claims }: SentJwt,
+  issuer: TrustedIssuer,
+  uncached: boolean | undefined
+) {
   const { opaqueTokens, policy } = issuer
   const isOther = isOtherKind(claims, policy.idTokenMarks)
   if (opaqueTokens === undefined || isOther) return refusals.wrong_type

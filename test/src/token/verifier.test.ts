@@ -77,6 +77,25 @@ void t.test('FJ-8: a token that was too early is accepted on its second', async 
   t.equal(await outcome(token), 'accepted')
 })
 
+void t.test('a token that is refused again and again is judged anew each time', async (t) => {
+  const { outcome, set } = await judgeAt(t)
+  const [early, late, alien] = [
+    await mint({ nbf: start + 60, jti: 'early' }),
+    await mint({ exp: start - 60, jti: 'late' }),
+    await mint({ aud: 'https://other.example.com' })
+  ]
+  for (const sight of ['first', 'second', 'third', 'fourth']) {
+    t.equal(await outcome(early), 'not_yet_valid', sight)
+    t.equal(await outcome(late), 'expired', sight)
+    t.equal(await outcome(alien), 'wrong_audience', sight)
+    t.equal(await outcome(`${alien.slice(0, -4)}AAAA`), 'wrong_audience', 'another of that kind')
+    t.equal(await outcome(`${early.slice(0, 5)}A${early.slice(6)}`), 'malformed', 'the same end')
+  }
+  set(60)
+  t.equal(await outcome(early), 'accepted')
+  t.equal(await outcome(late), 'expired')
+})
+
 void t.test('FJ-9: a token that is remembered ends when it expires', async (t) => {
   const { verify, outcome, set } = await judgeAt(t)
   const token = await mint({ exp: start + 10 })
