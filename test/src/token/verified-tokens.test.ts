@@ -11,15 +11,7 @@ function keep(tokens: VerifiedTokens, token: string, expiresAt = 1000, by = key)
   tokens.remember(token, principal, expiresAt, by)
 }
 
-void t.test('a token is kept from its second sight on', async (t) => {
-  const tokens = new VerifiedTokens()
-  tokens.remember('token', principal, 1000, key)
-  t.equal(tokens.find('token', 0), undefined)
-  tokens.remember('token', principal, 1000, key)
-  t.equal(tokens.find('token', 0), principal)
-})
-
-void t.test('it ends with its time, and with its key', async (t) => {
+void t.test('a token ends with its time, and with its key', async (t) => {
   const tokens = new VerifiedTokens()
   const key = { validUntil: 500 }
   keep(tokens, 'short', 100)
@@ -32,16 +24,7 @@ void t.test('it ends with its time, and with its key', async (t) => {
   t.equal(tokens.find('long', 0), undefined)
 })
 
-void t.test('tokens are compared as a whole, not by their end', async (t) => {
-  const tokens = new VerifiedTokens()
-  const signature = 's'.repeat(32)
-  keep(tokens, `one.${signature}`)
-  t.equal(tokens.find(`two.${signature}`, 0), undefined)
-  t.equal(tokens.find(signature, 0), undefined)
-  t.equal(tokens.find(`one.${signature}`, 0), principal)
-})
-
-void t.test('it holds between 10,000 and 20,000 tokens, whatever comes', async (t) => {
+void t.test('between 10,000 and 20,000 tokens are held, whatever comes', async (t) => {
   const tokens = new VerifiedTokens()
   const total = 60_000
   for (let index = 0; index < total; index++) keep(tokens, nameOf(index))
@@ -50,16 +33,6 @@ void t.test('it holds between 10,000 and 20,000 tokens, whatever comes', async (
   t.ok(held <= 10_000, `${held} older tokens are held`)
   const newest = Array.from({ length: 9999 }, (_, index) => total - 1 - index)
   t.ok(newest.every((index) => isHeld(tokens, index)))
-})
-
-void t.test('a token in use outlives those that come after it', async (t) => {
-  const tokens = new VerifiedTokens()
-  keep(tokens, 'in use')
-  for (let index = 0; index < 60_000; index++) {
-    keep(tokens, nameOf(index))
-    if (index % 5000 === 0) tokens.find('in use', 0)
-  }
-  t.equal(tokens.find('in use', 0), principal)
 })
 
 function nameOf(index: number): string {
