@@ -81,8 +81,8 @@ class TokenVerifier {
   readonly #revoked: RevokedTokens | undefined
   readonly #verified: TokenMemory
   readonly #known = new Map<string, KnownHeader>()
-  /** They are judged anew each time; what they say does not change. */
-  readonly #refused = new RecurringTokens<SentJwt>(refusedTokens.generationSize)
+  /** They are judged anew each time; what they say does not change. undefined for what was encrypted itself. */
+  readonly #refused: RecurringTokens<SentJwt> | undefined
   /** undefined for what was encrypted itself. */
   readonly #encryptedTokens: Verifier | undefined
 
@@ -93,6 +93,7 @@ class TokenVerifier {
     const verified = inside ?? new VerifiedTokens()
     this.#verified = verified
     if (inside !== undefined) return
+    this.#refused = new RecurringTokens(refusedTokens.generationSize)
     revoked?.onRevoked((isRevoked) => verified.forget(isRevoked))
     this.#encryptedTokens = createEncryptedTokens(issuers, verified, (memory) =>
       createVerifier(issuers, { clock, revoked, inside: memory })
@@ -103,11 +104,11 @@ class TokenVerifier {
     const now = this.#clock()
     const principal = this.#verified.find(token, now)
     if (principal !== undefined) return principal
-    const jwt = this.#refused.find(token) ?? decode(token)
+    const jwt = this.#refused?.find(token) ?? decode(token)
     if (jwt instanceof Refusal) return this.#judgeOther(token, jwt, uncached)
     const verdict = this.#judge(jwt, now, uncached)
     if (verdict instanceof Refusal && token.length <= refusedTokens.maxLength)
-      this.#refused.keep(token, jwt)
+      this.#refused?.keep(token, jwt)
     return verdict
   }
 
