@@ -14,7 +14,8 @@ import { createVerifier } from '../src/token/verifier.ts'
 import type { Denials } from './denials.ts'
 import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
 import { guardKey } from './plugin-options.ts'
-import { isProven, type SenderConstraint } from './sender-constraint.ts'
+import { isProven } from './proof-of-possession.ts'
+import type { SenderConstraint } from './sender-constraint.ts'
 
 /** The hook that every request goes through. */
 export type GuardHook = (

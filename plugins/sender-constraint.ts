@@ -7,22 +7,15 @@ import {
   checkResolvedBindings,
   readBindingOptions
 } from '../src/binding/binding-options.ts'
-import { ProofRefusal } from '../src/binding/proof-refusal.ts'
 import { wrongOption } from '../src/config/option-check.ts'
 import type { TrustedIssuer } from '../src/issuer/trusted-issuer.ts'
 import type { TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
-import {
-  createMemoryReplayStore,
-  type ReplayStore,
-  StateUnavailableError
-} from '../src/state/replay-store.ts'
+import { createMemoryReplayStore, type ReplayStore } from '../src/state/replay-store.ts'
 import type { Algorithm } from '../src/token/algorithms.ts'
 import type { Scheme } from '../src/token/authorization.ts'
 import type { BindingPolicy } from '../src/token/confirmation.ts'
 import type { Guard } from '../src/token/guard.ts'
-import type { Principal } from '../src/token/principal.ts'
-import { Refusal } from '../src/token/refusal.ts'
-import type { Denials, ProofDenialOptions } from './denials.ts'
+import type { ProofDenialOptions } from './denials.ts'
 
 /** What the metadata of the API says of bound tokens (RFC 9728 section 2). */
 export interface SenderConstraints {
@@ -44,11 +37,12 @@ interface Regime {
   readonly published: SenderConstraints
 }
 
+/** What the plugin is told of bound tokens. */
 export interface SenderConstraintOptions extends BindingOptions {
   readonly publicUrl?: string | (() => string) | undefined
 }
 
-/** What a later list of issuers may come with. */
+/** What a later list of issuers may come with; one that is left out is as if it had never been set. */
 export type LaterBindings = Pick<SenderConstraintOptions, 'dpopProofs' | 'clientCertFrom'>
 
 const unbound: Regime = Object.freeze({
@@ -158,44 +152,6 @@ export class SenderConstraint {
   }
 }
 
-/** A verified caller, and how the token came. */
-export interface Caller {
-  readonly guard: Guard
-  readonly principal: Principal
-  readonly scheme: Scheme
-  readonly token: string
-}
-
-/**
- * Judges whether the caller is the one that the token was issued to.
- * @returns false if not: then the request is answered
- */
-export async function isProven(
-  judge: BindingJudge,
-  denials: Denials,
-  { guard, principal, scheme, token }: Caller,
-  ...[request, reply]: [FastifyRequest, FastifyReply]
-): Promise<boolean> {
-  const { rawHeaders, socket } = request.raw
-  const { method, originalUrl: url } = request
-  const sent = { scheme, token, method, url, rawHeaders, socket }
-  try {
-    const verdict = await judge.judge(principal.confirmation, sent)
-    if (verdict instanceof Refusal) denials.invalidToken(request, reply, guard, verdict)
-    else if (verdict instanceof ProofRefusal) denials.unproven(request, reply, guard, verdict)
-    else {
-      if (verdict.nonce !== undefined) reply.header('dpop-nonce', verdict.nonce)
-      const isByCertificate = principal.confirmation?.certificateThumbprint !== undefined
-      if (isByCertificate && judge.isForwarded(sent)) varyByCertificate(reply)
-      return true
-    }
-  } catch (failure) {
-    if (!(failure instanceof StateUnavailableError)) throw failure
-    denials.stateUnavailable(request, reply, failure.message)
-  }
-  return false
-}
-
 /** A route that only bound tokens open would open to nobody. */
 export function refuseUnprovable({ senderConstrained }: Guard, { regime }: SenderConstraint): void {
   const { dpopAlgorithms, mtls } = regime.published
@@ -227,10 +183,4 @@ function keepUncached(
 ): void {
   if (reply.hasHeader('dpop-nonce')) reply.header('cache-control', 'no-store')
   done(null, payload)
-}
-
-/** RFC 9440 section 2.4. */
-function varyByCertificate(reply: FastifyReply): void {
-  const vary = reply.getHeader('vary')
-  reply.header('vary', vary === undefined ? 'Client-Cert' : `${String(vary)}, Client-Cert`)
 }
