@@ -4,7 +4,8 @@ import type { Config } from './config/schema.ts'
 
 /**
  * Reads the settings again at each SIGHUP. Issuers, what is said of bound tokens, and the log level take effect at once,
- * without a dropped request; of all else a line in the log says that it waits for a restart. Settings that would stop a start change nothing.
+ * without a dropped request; of all else a line in the log says that it waits for a restart. Settings that would stop a
+ * start change nothing.
  * @param config the settings that were read at the start
  * @param load reads them again
  */

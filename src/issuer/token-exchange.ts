@@ -83,11 +83,11 @@ export function createTokenExchange(options: TokenExchangeOptions): TokenExchang
     }
   }
 
-  const exchangeOnce: (...call: Parameters<TokenExchange>) => Promise<ExchangedToken> = async (
-    token,
-    { expiresAt },
-    target
-  ) =>
+  const exchangeOnce = async (
+    token: string,
+    { expiresAt }: Pick<Principal, 'expiresAt'>,
+    target: ExchangeTarget
+  ): Promise<ExchangedToken> =>
     answers(nameOf(token, target), async () => {
       const value = await exchange(token, target)
       return { value, usableUntil: Math.min(value.expiresAt - margin, expiresAt) * 1000 }
