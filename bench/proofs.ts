@@ -41,7 +41,7 @@ async function measure({ rounds, proofs }: ProofsOrder): Promise<ProofsReport> {
   const store = createMemoryReplayStore()
   const settings = { algorithms: ['ES256'], isRequired: false, nonces: false } as const
   const judge = createBindingJudge({
-    proofs: { ...settings, nonceSecret: undefined, redisUrl: undefined },
+    proofs: { ...settings, nonceSecret: undefined },
     clientCertFrom: undefined,
     store,
     publicUrl: () => new URL(url).origin

@@ -11,7 +11,7 @@ export interface ProofOptions {
   readonly nonces?: boolean | undefined
   /** What nonces are made from, 32 characters or more; the same for all instances. Default: another in each process. */
   readonly nonceSecret?: string | undefined
-  /** Path of a file with it, read once at the start. */
+  /** Path of a file with it, read at the start and again with each later list of issuers. */
   readonly nonceSecretFile?: string | undefined
   /** Accepted signature algorithms. Default: ES256 to ES512, EdDSA, Ed25519, PS256, RS256. */
   readonly algorithms?: readonly Algorithm[] | undefined
@@ -55,7 +55,6 @@ export interface ProofSettings {
   readonly isRequired: boolean
   readonly nonces: boolean
   readonly nonceSecret: string | undefined
-  readonly redisUrl: string | undefined
 }
 
 const usualAlgorithms = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'] as const
@@ -96,7 +95,7 @@ export function readBindingOptions(
 }
 
 function readProofOptions(
-  { dpopProofs, redisUrl }: BindingOptions,
+  { dpopProofs }: BindingOptions,
   { bindings, isOpen = false, mayIdle = false, publicUrl, readFile }: BindingSurroundings
 ): ProofSettings | undefined {
   const issuer = issuerWith('dpop', bindings)
@@ -121,7 +120,7 @@ function readProofOptions(
     throw wrongOption('dpopProofs.nonceSecret', 'a value', 'only with nonces: true')
   const isRequired =
     bindings.size > 0 && [...bindings.values()].every(({ dpop }) => dpop === 'required')
-  return { algorithms, isRequired, nonces, nonceSecret, redisUrl }
+  return { algorithms, isRequired, nonces, nonceSecret }
 }
 
 /** Proofs are read before their issuer's rules are looked at: the strictest issuer counts for all. */

@@ -144,7 +144,7 @@ export class KeySet {
     this.#use(jwks, predecessor.#metadata, predecessor.#fetchedAt)
   }
 
-  /** Says that the issuer is in use though none of its keys is; a set that rested is downloaded, without waiting for it. */
+  /** Says that the issuer is in use though none of its keys is: a set that rested is downloaded, and nobody waits for it. */
   touch(): void {
     this.#usedAt = this.#clock()
     if (this.#isStale) void this.refresh()
@@ -174,9 +174,9 @@ export class KeySet {
     if (key === undefined || !maySignFor(issuer, key.issuer)) return undefined
     if (this.#isResting && !this.#isStale) this.#wake()
     const now = this.#clock()
-    const counts = now < key.validUntil
-    if (counts) this.#usedAt = now
-    return counts ? key : undefined
+    if (now >= key.validUntil) return undefined
+    this.#usedAt = now
+    return key
   }
 
   /**

@@ -27,7 +27,7 @@ export interface ProfiledOptions {
   readonly securityEvents?: object | undefined
 }
 
-/** FAPI 2.0 Security Profile section 5.4.1; for access tokens, proofs and our own assertions. Key sizes: see signing-key.ts. */
+/** FAPI 2.0 Security Profile section 5.4.1; for tokens, proofs and our own assertions. Key sizes: see signing-key.ts. */
 const fapiAlgorithms: readonly Algorithm[] = ['PS256', 'ES256', 'EdDSA', 'Ed25519']
 
 /**

@@ -114,7 +114,7 @@ export class RevocationList implements RevokedTokens {
     } catch (cause) {
       if (!this.#failing && !this.#closed) observer.storeFailed(cause)
       this.#failing = true
-      // what answers next may be a copy that took over without the last changes, and numbers new ones as those: all is read
+      // what answers next may be a copy without the last changes, which gives their numbers to others: all is read again
       this.#lastChange = 0
     }
     this.#schedule()

@@ -94,7 +94,7 @@ export function isKeyId(value: unknown): value is string {
 function decodeObject(segment: string): Readonly<Record<string, unknown>> | undefined {
   const length = scratch.write(segment, 0, 'base64url')
   const text = scratch.toString('utf8', 0, length)
-  // stands for what is no UTF-8, if it was not sent itself
+  // it stands for octets that are no UTF-8, unless it was sent itself: only then they are looked at once more
   if (text.includes('\uFFFD') && !isUtf8(scratch.subarray(0, length))) return undefined
   try {
     const value: unknown = JSON.parse(text)
