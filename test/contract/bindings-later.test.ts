@@ -72,6 +72,12 @@ for (const mtls of ['required', 'optional'] as const)
 
     app.latchkey.replaceIssuers(list)
     t.equal((await call({ token, lines: certificate })).status, 200, 'the proxies stay')
+    const without = () => app.latchkey.replaceIssuers(list, { dpopProofs: undefined })
+    t.throws(
+      without,
+      { message: /^clientCertFrom: found nothing/ },
+      'options that come count alone'
+    )
     app.latchkey.replaceIssuers(issuers)
     t.equal((await call({ token, lines: certificate })).status, 401, 'after')
     t.equal(app.latchkey.senderConstraints.mtls, false)
