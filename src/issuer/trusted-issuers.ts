@@ -138,7 +138,9 @@ class TrustedIssuers {
     this.#list = list
     const kept = new Set(list.issuers)
     for (const issuer of before.issuers) if (!kept.has(issuer)) dismiss(issuer)
-    this.#resolved?.forgetAll((iss) => findListed(list, iss) !== undefined)
+    this.#resolved?.forgetAll(
+      (iss, issuer) => findListed(list, iss) !== undefined || !this.#isAdmitted(issuer)
+    )
     const known = new Set(before.issuers)
     void begin(list.issuers.filter((issuer) => !known.has(issuer) && isToBegin(issuer)))
     return compare(before, list)
@@ -148,6 +150,15 @@ class TrustedIssuers {
   async close(): Promise<void> {
     const { issuers } = this.#list
     await Promise.all([this.#resolved?.close(), ...issuers.map((issuer) => issuer.close())])
+  }
+
+  #isAdmitted({ policy }: TrustedIssuer): boolean {
+    try {
+      this.#admit(policy)
+      return true
+    } catch {
+      return false
+    }
   }
 
   #read(options: readonly IssuerOptions[]): IssuerList {
