@@ -271,6 +271,8 @@ export class KeySet {
     this.#isResting = false
     for (const key of this.#keys.values()) key.validUntil = this.#fetchedAt + maxStaleness
     if (this.#options.insists === false && !this.isUsable) return
+    // one is there already if it woke while a download ran
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.refresh(), this.#nextAttemptAt - this.#clock())
     this.#timer.unref()
   }

@@ -180,3 +180,20 @@ void t.test('a set that is retired at rest stays so', async (t) => {
   t.equal(key.validUntil, 0)
   t.equal(seen.downloads, downloads)
 })
+
+void t.test('a set that wakes while it is downloaded asks nothing once it is closed', async (t) => {
+  const { keySet, seen, answer } = await usedOnce(t)
+  await passHours(6)
+  let answered = (): void => undefined
+  answer.wait = new Promise((resolve) => {
+    answered = () => resolve()
+  })
+  const download = keySet.refreshForUnknownKey()
+  t.ok(keyA(keySet))
+  answered()
+  await download
+  keySet.close()
+  const { downloads } = seen
+  await passHours(1)
+  t.equal(seen.downloads, downloads)
+})
