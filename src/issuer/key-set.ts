@@ -142,6 +142,8 @@ export class KeySet {
     if (predecessor.#metadata === undefined) return
     const jwks = [...predecessor.#keys.keys()].map((text): unknown => JSON.parse(text))
     this.#use(jwks, predecessor.#metadata, predecessor.#fetchedAt)
+    this.#nextAttemptAt = predecessor.#nextAttemptAt
+    if (predecessor.#isResting) this.#rest()
   }
 
   /** Says that the issuer is in use though none of its keys is; a set that rested is downloaded, without waiting for it. */
