@@ -106,7 +106,9 @@ class TokenVerifier {
     const jwt = this.#refused.find(token) ?? decode(token)
     if (jwt instanceof Refusal) return this.#judgeOther(token, jwt, uncached)
     const verdict = this.#judge(jwt, now, uncached)
-    if (verdict instanceof Refusal && token.length <= refusedTokens.maxLength)
+    // what was encrypted is not kept in the clear
+    const isInTheClear = this.#encryptedTokens !== undefined
+    if (isInTheClear && verdict instanceof Refusal && token.length <= refusedTokens.maxLength)
       this.#refused.keep(token, jwt)
     return verdict
   }
@@ -149,6 +151,7 @@ class TokenVerifier {
     const { header } = jwt
     if (header instanceof Refusal) return header
     if (issuer === undefined) return this.#judgeUnknown(jwt, uncached)
+    // what was encrypted is not kept in the clear
     const isInTheClear = this.#encryptedTokens !== undefined
     if (isInTheClear && issuer.encryption?.isRequired === true) return refusals.not_encrypted
     const refusal = judgeToken(header, jwt.claims, issuer, now / 1000)
