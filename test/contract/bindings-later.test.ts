@@ -108,6 +108,20 @@ t.test('DPOP-11: nonces go with the list, and come back', async (t) => {
   t.equal((await call(client.call(token, { claims: { nonce } }))).status, 200)
 })
 
+t.test('an option that is not named stays when another one changes', async (t) => {
+  const { first, issuers, app, call } = await startScene(t, {
+    dpop: 'optional',
+    dpopProofs: { nonces: true }
+  })
+  const list = [{ ...issuers[0], ...first.options, mtls: 'optional' } as const]
+  app.latchkey.replaceIssuers(list, { clientCertFrom })
+  const bound = await first.mint({ cnf: client.cnf })
+  t.equal((await call(client.call(bound))).status, 401, 'without a nonce')
+  app.latchkey.replaceIssuers(list, { dpopProofs: { nonces: true, algorithms: ['ES256'] } })
+  const token = await first.mint({ cnf: certified })
+  t.equal((await call({ token, lines: certificate })).status, 200, 'the proxies stay')
+})
+
 t.test(
   'FAPI-3: a later profile that allows fewer algorithms of proofs counts for all',
   async (t) => {
