@@ -211,8 +211,12 @@ export class KeySet {
     }
   }
 
-  /** Downloads the set, or waits for the download that runs. Never rejects: a failure is counted and reported. */
-  refresh(): Promise<void> {
+  /**
+   * Downloads the set, or waits for the download that runs; closed, it begins none. Never rejects: a failure is counted
+   * and reported.
+   */
+  async refresh(): Promise<void> {
+    if (this.#closed) return this.#download
     this.#download ??= this.#downloadOnce().finally(() => {
       this.#download = undefined
     })
