@@ -96,8 +96,8 @@ export class ResolvedIssuers {
 
   /** Takes out the issuers that meet the condition; the resolver is asked again for the next token of one. */
   forgetAll(isToGo: (iss: string, issuer: TrustedIssuer) => boolean): void {
-    for (const [iss, { issuer }] of [...this.#issuers])
-      if (isToGo(iss, issuer)) this.#issuers.delete(iss)
+    const gone = [...this.#issuers].filter(([iss, { issuer }]) => isToGo(iss, issuer))
+    for (const [iss] of gone) this.#issuers.delete(iss)
   }
 
   /** Stops asking, and ends all connections. */
