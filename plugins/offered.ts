@@ -17,7 +17,7 @@ export interface Latchkey {
   /**
    * Trusts the issuers of another list from now on. Those that stay the same keep their keys and verified tokens; the
    * tokens of those that are gone are refused at once.
-   * @param bindings all options about bound tokens that count from now on; default: they stay
+   * @param bindings options about bound tokens that change with it; those that are not named stay
    * @throws {TypeError} for a wrong option: then nothing has changed
    */
   replaceIssuers(issuers: readonly IssuerOptions[], bindings?: LaterBindings): IssuerChanges

@@ -42,7 +42,7 @@ export interface SenderConstraintOptions extends BindingOptions {
   readonly publicUrl?: string | (() => string) | undefined
 }
 
-/** What a later list of issuers may come with; one that is left out is as if it had never been set. */
+/** What a later list of issuers may come with; what is not named stays, and undefined takes it away. */
 export type LaterBindings = Pick<SenderConstraintOptions, 'dpopProofs' | 'clientCertFrom'>
 
 const unbound: Regime = Object.freeze({
@@ -90,10 +90,8 @@ export class SenderConstraint {
    * Prepares what the issuers of another list need, which is about to take effect.
    * @throws {TypeError} for a wrong option: then nothing has changed
    */
-  follow(
-    issuers: readonly TrustedIssuer[],
-    { dpopProofs, clientCertFrom }: LaterBindings = this.#options
-  ): void {
+  follow(issuers: readonly TrustedIssuer[], later: LaterBindings = {}): void {
+    const { dpopProofs, clientCertFrom } = { ...this.#options, ...later }
     const options = { ...this.#options, dpopProofs, clientCertFrom }
     const settings = this.#read(options, issuers, true)
     if (settings.proofs?.nonces === true && !this.#hasNonces)

@@ -25,7 +25,9 @@ export function reloadOnHangup(app: FastifyInstance, config: Config, load: () =>
 function apply(app: FastifyInstance, config: Config, next: Config): void {
   // without issuers it is the development issuer that runs, or would have to be started
   const isReplaced = config.issuers.length > 0 && next.issuers.length > 0
-  const changes = isReplaced ? app.latchkey.replaceIssuers(next.issuers, next) : {}
+  const { issuers, dpopProofs, clientCertFrom } = next
+  const bindings = { dpopProofs, clientCertFrom }
+  const changes = isReplaced ? app.latchkey.replaceIssuers(issuers, bindings) : {}
   app.log.level = next.logLevel
   const taken = new Set<keyof Config>(isReplaced ? [...ofIssuers, 'logLevel'] : ['logLevel'])
   const settings = differences(config, next).filter((name) => !taken.has(name))

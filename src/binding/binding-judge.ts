@@ -115,7 +115,8 @@ function createProofJudge(
     const proof = await readProof(field, { method, target, token })
     if (proof instanceof ProofRefusal) return proof
     if (proof.keyThumbprint !== keyThumbprint) return refusals.wrong_proof_key
-    const until = nonces === undefined ? timeOf(proof, clock()) : timeOfNonce(proof, nonces)
+    const until =
+      nonces === undefined ? timeOf(proof, clock()) : timeOfNonce(proof, clock(), nonces)
     if (until instanceof ProofRefusal) return until
     const name = createHash('sha256').update(JSON.stringify([keyThumbprint, target, proof.id]))
     const isFirst = await store.take(name.digest('base64url'), until + memoryMargin)
@@ -131,7 +132,10 @@ function timeOf({ issuedAt }: Proof, now: number): number | ProofRefusal {
   return age <= maxAge && age >= -maxLead ? (issuedAt + maxAge) * 1000 : proofRefusals.proof_stale
 }
 
-function timeOfNonce({ nonce }: Proof, nonces: Nonces): number | ProofRefusal {
-  if (nonce === undefined) return proofRefusals.nonce_needed
-  return nonces.validUntil(nonce) ?? proofRefusals.nonce_needed
+/** At least its time without a nonce: another list, or another instance, may need none. */
+function timeOfNonce(proof: Proof, now: number, nonces: Nonces): number | ProofRefusal {
+  const until = proof.nonce === undefined ? undefined : nonces.validUntil(proof.nonce)
+  if (until === undefined) return proofRefusals.nonce_needed
+  const withoutNonce = timeOf(proof, now)
+  return withoutNonce instanceof ProofRefusal ? until : Math.max(until, withoutNonce)
 }

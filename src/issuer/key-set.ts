@@ -142,6 +142,8 @@ export class KeySet {
     if (predecessor.#metadata === undefined) return
     const jwks = [...predecessor.#keys.keys()].map((text): unknown => JSON.parse(text))
     this.#use(jwks, predecessor.#metadata, predecessor.#fetchedAt)
+    this.#nextAttemptAt = predecessor.#nextAttemptAt
+    if (predecessor.#isResting) this.#rest()
   }
 
   /** Says that the issuer is in use though none of its keys is: a set that rested is downloaded, and nobody waits for it. */
@@ -174,9 +176,10 @@ export class KeySet {
     if (key === undefined || !maySignFor(issuer, key.issuer)) return undefined
     if (this.#isResting && !this.#isStale) this.#wake()
     const now = this.#clock()
-    if (now >= key.validUntil) return undefined
-    this.#usedAt = now
-    return key
+    // so and not the other way round: a kept set may have no time at all
+    const counts = now < key.validUntil
+    if (counts) this.#usedAt = now
+    return counts ? key : undefined
   }
 
   /**
@@ -209,8 +212,12 @@ export class KeySet {
     }
   }
 
-  /** Downloads the set, or waits for the download that runs. Never rejects: a failure is counted and reported. */
-  refresh(): Promise<void> {
+  /**
+   * Downloads the set, or waits for the download that runs; closed, it begins none. Never rejects: a failure is counted
+   * and reported.
+   */
+  async refresh(): Promise<void> {
+    if (this.#closed) return this.#download
     this.#download ??= this.#downloadOnce().finally(() => {
       this.#download = undefined
     })
@@ -271,6 +278,8 @@ export class KeySet {
     this.#isResting = false
     for (const key of this.#keys.values()) key.validUntil = this.#fetchedAt + maxStaleness
     if (this.#options.insists === false && !this.isUsable) return
+    // one is there already if it woke while a download ran
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.refresh(), this.#nextAttemptAt - this.#clock())
     this.#timer.unref()
   }

@@ -94,9 +94,10 @@ export class ResolvedIssuers {
     return this.#call(iss)
   }
 
-  /** Takes out the issuers that are known otherwise now. */
-  forgetAll(isKnown: (iss: string) => boolean): void {
-    for (const iss of [...this.#issuers.keys()].filter(isKnown)) this.#issuers.delete(iss)
+  /** Takes out the issuers that meet the condition; the resolver is asked again for the next token of one. */
+  forgetAll(isToGo: (iss: string, issuer: TrustedIssuer) => boolean): void {
+    const gone = [...this.#issuers].filter(([iss, { issuer }]) => isToGo(iss, issuer))
+    for (const [iss] of gone) this.#issuers.delete(iss)
   }
 
   /** Stops asking, and ends all connections. */

@@ -64,13 +64,18 @@ class TrustedIssuers {
    */
   get(iss: unknown): TrustedIssuer | undefined {
     if (typeof iss !== 'string') return undefined
-    const list = this.#list
-    return list.byIss.get(iss) ?? findTenant(list, iss) ?? this.#resolved?.find(iss)
+    return findListed(this.#list, iss) ?? this.#resolved?.find(iss)
   }
 
-  /** Asks for an issuer that {@link TrustedIssuers.get} does not know; undefined if it is not trusted. */
+  /**
+   * Asks for an issuer that {@link TrustedIssuers.get} does not know; undefined if it is not trusted. What a list says
+   * that came meanwhile counts more than the answer.
+   */
   resolve(iss: unknown): Asking | undefined {
-    return typeof iss === 'string' ? this.#resolved?.ask(iss) : undefined
+    if (typeof iss !== 'string') return undefined
+    const asking = this.#resolved?.ask(iss)
+    if (!(asking instanceof Promise)) return asking
+    return asking.then((found) => findListed(this.#list, iss) ?? found)
   }
 
   /** Has issuers that are resolved judged by what the API is set up for. */
@@ -133,7 +138,9 @@ class TrustedIssuers {
     this.#list = list
     const kept = new Set(list.issuers)
     for (const issuer of before.issuers) if (!kept.has(issuer)) dismiss(issuer)
-    this.#resolved?.forgetAll((iss) => list.byIss.has(iss) || findTenant(list, iss) !== undefined)
+    this.#resolved?.forgetAll(
+      (iss, issuer) => findListed(list, iss) !== undefined || !this.#isAdmitted(issuer)
+    )
     const known = new Set(before.issuers)
     void begin(list.issuers.filter((issuer) => !known.has(issuer) && isToBegin(issuer)))
     return compare(before, list)
@@ -145,6 +152,15 @@ class TrustedIssuers {
     await Promise.all([this.#resolved?.close(), ...issuers.map((issuer) => issuer.close())])
   }
 
+  #isAdmitted({ policy }: TrustedIssuer): boolean {
+    try {
+      this.#admit(policy)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   #read(options: readonly IssuerOptions[]): IssuerList {
     const isList = Array.isArray(options) && (options.length > 0 || this.#options.resolve)
     check(Boolean(isList), 'issuers', options, 'a list of one or more issuers')
@@ -154,7 +170,9 @@ class TrustedIssuers {
 
 export type { TrustedIssuers }
 
-function findTenant({ templates }: IssuerList, iss: string): TrustedIssuer | undefined {
+function findListed({ byIss, templates }: IssuerList, iss: string): TrustedIssuer | undefined {
+  const issuer = byIss.get(iss)
+  if (issuer !== undefined) return issuer
   for (const find of templates) {
     const tenant = find(iss)
     if (tenant !== undefined) return tenant

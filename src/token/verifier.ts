@@ -150,6 +150,7 @@ class TokenVerifier {
     const { header } = jwt
     if (header instanceof Refusal) return header
     if (issuer === undefined) return this.#judgeUnknown(jwt, uncached)
+    // what was encrypted is not kept in the clear
     const isInTheClear = this.#encryptedTokens !== undefined
     if (isInTheClear && issuer.encryption?.isRequired === true) return refusals.not_encrypted
     const refusal = judgeToken(header, jwt.claims, issuer, now / 1000)

@@ -72,12 +72,8 @@ for (const mtls of ['required', 'optional'] as const)
 
     app.latchkey.replaceIssuers(list)
     t.equal((await call({ token, lines: certificate })).status, 200, 'the proxies stay')
-    const without = () => app.latchkey.replaceIssuers(list, { dpopProofs: undefined })
-    t.throws(
-      without,
-      { message: /^clientCertFrom: found nothing/ },
-      'options that come count alone'
-    )
+    const without = () => app.latchkey.replaceIssuers(list, { clientCertFrom: undefined })
+    t.throws(without, { message: /^clientCertFrom: found nothing/ }, 'unless they are taken away')
     app.latchkey.replaceIssuers(issuers)
     t.equal((await call({ token, lines: certificate })).status, 401, 'after')
     t.equal(app.latchkey.senderConstraints.mtls, false)
@@ -112,6 +108,20 @@ t.test('DPOP-11: nonces go with the list, and come back', async (t) => {
   app.latchkey.replaceIssuers(issuers, { dpopProofs: { nonces: true } })
   const nonce = await nonceOf()
   t.equal((await call(client.call(token, { claims: { nonce } }))).status, 200)
+})
+
+t.test('an option that is not named stays when another one changes', async (t) => {
+  const { first, issuers, app, call } = await startScene(t, {
+    dpop: 'optional',
+    dpopProofs: { nonces: true }
+  })
+  const list = [{ ...issuers[0], ...first.options, mtls: 'optional' } as const]
+  app.latchkey.replaceIssuers(list, { clientCertFrom })
+  const bound = await first.mint({ cnf: client.cnf })
+  t.equal((await call(client.call(bound))).status, 401, 'without a nonce')
+  app.latchkey.replaceIssuers(list, { dpopProofs: { nonces: true, algorithms: ['ES256'] } })
+  const token = await first.mint({ cnf: certified })
+  t.equal((await call({ token, lines: certificate })).status, 200, 'the proxies stay')
 })
 
 t.test(

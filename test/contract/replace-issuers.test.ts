@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import Fastify from 'fastify'
 import latchkey from '../../src/index.ts'
@@ -55,6 +56,20 @@ t.test('a list with a fault changes nothing', async (t) => {
     t.equal((await call({ token })).status, 200)
   }
   t.strictSame(fleet.downloads, ['a'])
+})
+
+t.test('issuers of a list that was replaced at once are not asked any more', async (t) => {
+  const fleet = await startFleet(t)
+  const { app, call } = await startGuardedApp(t, { issuers: [fleet.optionsOf('a')] })
+  const names = Array.from({ length: 60 }, (_, index) => `gone-${index}`)
+  app.latchkey.replaceIssuers(names.map((name) => fleet.optionsOf(name)))
+  app.latchkey.replaceIssuers([fleet.optionsOf('b')])
+  t.equal((await call({ token: await fleet.mint('b') })).status, 200)
+  await sleep(300)
+  t.strictSame(
+    fleet.asked.filter((name) => name.startsWith('gone')),
+    []
+  )
 })
 
 t.test('no request is lost while issuers change', async (t) => {

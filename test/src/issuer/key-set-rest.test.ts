@@ -1,12 +1,16 @@
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
+import { KeySet } from '../../../src/issuer/key-set.ts'
+import { silentObserver } from '../../../src/observe/observer.ts'
 import { findKey } from '../../../src/issuer/find-key.ts'
 import {
   a,
   b,
   createKeySet,
   day,
+  issuer,
   keyA,
+  metadata,
   pass,
   second,
   settled
@@ -179,4 +183,41 @@ void t.test('a set that is retired at rest stays so', async (t) => {
   await settled()
   t.equal(key.validUntil, 0)
   t.equal(seen.downloads, downloads)
+})
+
+void t.test('a set that wakes while it is downloaded asks nothing once it is closed', async (t) => {
+  const { keySet, seen, answer } = await usedOnce(t)
+  await passHours(6)
+  let answered = (): void => undefined
+  answer.wait = new Promise((resolve) => {
+    answered = () => resolve()
+  })
+  const download = keySet.refreshForUnknownKey()
+  t.ok(keyA(keySet))
+  answered()
+  await download
+  keySet.close()
+  const { downloads } = seen
+  await passHours(1)
+  t.equal(seen.downloads, downloads)
+})
+
+void t.test('META-7: a set that takes over from one at rest rests as well', async (t) => {
+  const { keySet } = await usedOnce(t)
+  await passHours(12)
+  const options = {
+    issuer,
+    insists: false,
+    source: async () => {
+      return { metadata, jwks: [b], maxAge: undefined }
+    },
+    prepare: () => () => true,
+    observer: silentObserver
+  }
+  const successor = new KeySet(options)
+  t.teardown(() => successor.close())
+  successor.succeed(keySet)
+  t.equal(keyA(successor), undefined, 'withdrawn meanwhile')
+  t.equal(await findKey(successor, named('a')), undefined)
+  t.ok(await findKey(successor, named('b')))
 })
