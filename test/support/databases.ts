@@ -22,8 +22,9 @@ export async function startDatabases(t: Test): Promise<readonly TestDatabase[]> 
   try {
     return [sqlite, await startPostgres(t)]
   } catch (error) {
-    if (process.env['CI'] === 'true') throw error
-    t.comment(`PostgreSQL is left out, it could not start: ${String(error)}`)
+    const fault = `PostgreSQL is left out, it could not start: ${String(error)}`
+    if (process.env['CI'] === 'true') t.fail(fault)
+    else t.comment(fault)
     return [sqlite]
   }
 }
@@ -34,8 +35,24 @@ async function startSqlite(t: Test): Promise<TestDatabase> {
   return { name: 'SQLite', create: async () => join(directory, randomUUID()) }
 }
 
-/** Starts a cluster without durability, for speed; PostgreSQL refuses to run as root. */
 async function startPostgres(t: Test): Promise<TestDatabase> {
+  const { cluster, port } = await startCluster()
+  t.teardown(() => cluster.stop())
+  return {
+    name: 'PostgreSQL',
+    async create() {
+      const name = randomUUID()
+      await cluster.createDatabase(name)
+      return `postgres://postgres:password@127.0.0.1:${port}/${name}`
+    }
+  }
+}
+
+/**
+ * Starts a cluster without durability, for speed; PostgreSQL refuses to run as root. Its port may be taken by another
+ * test before it starts: then there is another attempt.
+ */
+async function startCluster(attempts = 3): Promise<{ cluster: EmbeddedPostgres; port: number }> {
   const port = await freePort()
   const cluster = new EmbeddedPostgres({
     databaseDir: join(tmpdir(), `latchkey-postgres-${randomUUID()}`),
@@ -47,15 +64,12 @@ async function startPostgres(t: Test): Promise<TestDatabase> {
     onLog: () => undefined,
     onError: () => undefined
   })
-  await cluster.initialise()
-  await cluster.start()
-  t.teardown(() => cluster.stop())
-  return {
-    name: 'PostgreSQL',
-    async create() {
-      const name = randomUUID()
-      await cluster.createDatabase(name)
-      return `postgres://postgres:password@127.0.0.1:${port}/${name}`
-    }
+  try {
+    await cluster.initialise()
+    await cluster.start()
+    return { cluster, port }
+  } catch (error) {
+    if (attempts === 1) throw error
+    return startCluster(attempts - 1)
   }
 }
