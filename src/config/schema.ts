@@ -179,6 +179,11 @@ const IssuerSettings = Type.Object(
     idTokenMarks: Type.Optional(
       Type.Array(oneOf([...idTokenMarks]), { description: `a list of ${idTokenMarks.join(', ')}` })
     ),
+    otherAudiences: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        description: 'a list of audiences, or an empty one'
+      })
+    ),
     maxTokenAge: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -33,6 +33,11 @@ export interface IssuerOptions extends IssuerRevocationOptions, StaticKeyOptions
   readonly required?: boolean | undefined
   /** The audience, or audiences, that this API answers to. */
   readonly audience: string | readonly string[]
+  /**
+   * The only audiences that its access tokens may name beside `audience`, such as the URL of its UserInfo; an empty list
+   * allows none. Default: any, since RFC 9068 section 4 asks no more than that ours is there.
+   */
+  readonly otherAudiences?: readonly string[] | undefined
   /** Fills in what is known of a provider; what is said beside it wins. Default: nothing is filled in. */
   readonly preset?: PresetName | undefined
   /** Sets and enforces all that a specification asks; what contradicts it stops the start. Default: none does. */
@@ -101,6 +106,7 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   typ: true,
   clockTolerance: true,
   maxTokenAge: true,
+  otherAudiences: true,
   tenants: true,
   required: true,
   userinfo: true,

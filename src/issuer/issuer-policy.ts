@@ -20,10 +20,12 @@ const fiveYears = 157_680_000
  */
 export function createPolicy(options: IssuerOptions): TokenPolicy {
   const { issuer, audience, algorithms = supportedAlgorithms, typ = ['at+jwt', 'JWT'] } = options
-  const { clockTolerance = 5, maxTokenAge, required = true } = options
+  const { clockTolerance = 5, maxTokenAge, otherAudiences: others, required = true } = options
   checkIssuer(issuer)
   const audiences = typeof audience === 'string' ? [audience] : audience
   check(isListOf(audiences, isText), 'audience', audiences, 'one or more non-empty strings')
+  const areOthers = others === undefined || (Array.isArray(others) && others.every(isText))
+  check(areOthers, 'otherAudiences', others, 'a list of non-empty strings, or an empty list')
   check(isListOf(typ, isText), 'typ', typ, 'one or more non-empty strings')
   const isKnown = isListFrom(algorithms, supportedAlgorithms)
   check(isKnown, 'algorithms', algorithms, `one or more of ${supportedAlgorithms.join(', ')}`)
@@ -39,6 +41,7 @@ export function createPolicy(options: IssuerOptions): TokenPolicy {
   return {
     issuer,
     audiences: new Set(audiences),
+    otherAudiences: others && new Set(others),
     algorithms: algorithms === supportedAlgorithms ? everyAlgorithm : new Set(algorithms),
     types: new Set(typ.map(typeOfOption)),
     ...readTokenMarks(options),

@@ -11,6 +11,8 @@ export interface TokenPolicy {
   readonly issuer: string
   /** The audiences this API answers to; a token must name one of them exactly. */
   readonly audiences: ReadonlySet<string>
+  /** The only audiences that a token may name beside them. Default: it may name any. */
+  readonly otherAudiences?: ReadonlySet<string> | undefined
   /** The claim that has to name one of them where there is no `aud`; itself `aud` where there must be one. */
   readonly audienceClaim: string
   readonly algorithms: ReadonlySet<Algorithm>
@@ -58,7 +60,7 @@ export function judgeClaims(
   if (typeof claims['sub'] !== 'string' || claims['sub'] === '') return refusals.invalid_claims
   return (
     judgeTimes(claims, policy, now) ??
-    judgeAudience(audienceOf(claims, policy), policy.audiences) ??
+    judgeAudience(audienceOf(claims, policy), policy) ??
     (isOtherKind(claims, policy.idTokenMarks) ? refusals.wrong_type : undefined) ??
     (hasRequiredClaims(claims, policy.requiredClaims) ? undefined : refusals.invalid_claims) ??
     judgeConfirmation(claims['cnf'], policy.bindings)
@@ -104,12 +106,17 @@ function audienceOf(claims: UnverifiedClaims, { audienceClaim }: TokenPolicy): u
   return claims['aud'] === undefined ? claims[audienceClaim] : claims['aud']
 }
 
-function judgeAudience(aud: unknown, ours: ReadonlySet<string>): Refusal | undefined {
+function judgeAudience(
+  aud: unknown,
+  { audiences: ours, otherAudiences: others }: TokenPolicy
+): Refusal | undefined {
   if (typeof aud === 'string') return ours.has(aud) ? undefined : refusals.wrong_audience
   if (!Array.isArray(aud) || !aud.every((entry) => typeof entry === 'string')) {
     return refusals.invalid_claims
   }
-  return aud.some((entry) => ours.has(entry)) ? undefined : refusals.wrong_audience
+  if (!aud.some((entry) => ours.has(entry))) return refusals.wrong_audience
+  const isForUs = others === undefined || aud.every((entry) => ours.has(entry) || others.has(entry))
+  return isForUs ? undefined : refusals.wrong_audience
 }
 
 /** Whether a value is a NumericDate (RFC 7519 section 2) that a Date can hold. */

@@ -107,6 +107,26 @@ for (const [name, claims] of Object.entries(accepted))
     t.equal(status, 200, text)
   })
 
+void t.test('JWT-5: an issuer can be held to audiences that are ours or known', async (t) => {
+  const userinfo = 'https://id.example.com/userinfo'
+  const otherAudiences = [userinfo]
+  const strict = await startGuardedApp(t, { ...issuer.options, otherAudiences })
+  const alone = await startGuardedApp(t, { ...issuer.options, otherAudiences: [] })
+  const token = (aud: unknown) => issuer.mint({ aud })
+  for (const aud of [ours, [ours], [ours, ours]])
+    for (const app of [strict, alone])
+      t.equal((await app.call({ token: await token(aud) })).status, 200, JSON.stringify(aud))
+  t.equal((await strict.call({ token: await token([ours, userinfo]) })).status, 200)
+  assertInvalidToken(t, await alone.call({ token: await token([ours, userinfo]) }), 'with UserInfo')
+  for (const app of [strict, alone])
+    assertInvalidToken(t, await app.call({ token: await token([ours, 'x']) }), 'with another')
+  assertInvalidToken(t, await strict.call({ token: await token(userinfo) }), 'UserInfo alone')
+  for (const wrong of ['x' as unknown as string[], ['']])
+    await t.rejects(startGuardedApp(t, { ...issuer.options, otherAudiences: wrong }), {
+      message: /^otherAudiences: found/
+    })
+})
+
 void t.test('JWT-7: the subject is passed on as it is', async (t) => {
   for (const sub of ['Ada', 'ada ', 'a'.repeat(300), '😀', '__proto__', '"']) {
     const { text } = await call({ token: await issuer.mint({ sub }) })
