@@ -183,7 +183,10 @@ function createAnswers(
 
   return (guard, { kind, detail, challenge: parameters }, used) => {
     const proofs = proofsNow()
-    if (proofs !== keptFor) [kept, keptFor] = [new WeakMap(), proofs]
+    if (proofs !== keptFor) {
+      kept = new WeakMap()
+      keptFor = proofs
+    }
     const answers = kept.get(guard) ?? new Map<string, Answer>()
     kept.set(guard, answers)
     const name = used === undefined ? detail : `${used} ${detail}`

@@ -61,8 +61,7 @@ export class SenderConstraint {
   #options: SenderConstraintOptions
   #settings: BindingSettings = { proofs: undefined, clientCertFrom: undefined }
   #store: Promise<ReplayStore> | undefined
-  /** Replaced as a whole, when another list is. */
-  regime = unbound
+  #regime = unbound
 
   /**
    * Prepares what the issuers of the start need.
@@ -79,6 +78,11 @@ export class SenderConstraint {
     this.#hasNonces = options.dpopProofs?.nonces === true
     if (this.#hasNonces) app.addHook('onSend', keepUncached)
     app.addHook('onClose', async () => (await this.#store)?.close())
+  }
+
+  /** Replaced as a whole, when another list is. */
+  get regime(): Regime {
+    return this.#regime
   }
 
   /** Connects to where used proofs are remembered, so that the first proof need not wait for it. */
@@ -120,7 +124,7 @@ export class SenderConstraint {
 
   #apply(settings: BindingSettings): void {
     this.#settings = settings
-    this.regime = this.#createRegime(settings)
+    this.#regime = this.#createRegime(settings)
   }
 
   #createRegime(settings: BindingSettings): Regime {
