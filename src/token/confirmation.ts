@@ -32,18 +32,20 @@ const thumbprint = /^[\w-]{43}$/
 
 /**
  * Judges the `cnf` claim. A token that is bound in a way that is switched off is refused, since nobody could prove that
- * it is in the right hands (RFC 9449 section 7.2, RFC 8705 section 3); so is one that is not bound as it must be.
- * Members of other specifications are not understood and not looked at (RFC 7800 section 3.1).
+ * it is in the right hands (RFC 9449 section 7.2, RFC 8705 section 3); so is one that is not bound as it must be. Members
+ * of other specifications are not looked at beside one that is proved (RFC 7800 section 3.1), as Keycloak sends them; alone
+ * they say that the token is bound in a way that nobody can prove here.
  * @returns the refusal, or undefined: then {@link confirmationOf} says what there is to prove
  */
 export function judgeConfirmation(
   cnf: unknown,
   { dpop, mtls, isRequired = false }: BindingPolicy = unbound
 ): Refusal | undefined {
-  if (cnf === undefined)
-    return isRequired ? refusals.not_sender_constrained : judgeUnbound(dpop, mtls)
+  const mustBeBound = isRequired || dpop === 'required' || mtls === 'required'
+  const unlessBound = mustBeBound ? refusals.not_sender_constrained : undefined
+  if (cnf === undefined) return unlessBound
   if (!isObject(cnf)) return refusals.invalid_claims
-  if (isRequired && !('jkt' in cnf || 'x5t#S256' in cnf)) return refusals.not_sender_constrained
+  if (!('jkt' in cnf || 'x5t#S256' in cnf)) return unlessBound ?? refusals.sender_constrained
   return judgeMember(cnf, 'jkt', dpop) ?? judgeMember(cnf, 'x5t#S256', mtls)
 }
 
@@ -51,12 +53,7 @@ export function judgeConfirmation(
 export function confirmationOf(cnf: unknown): Confirmation | undefined {
   if (cnf === undefined) return undefined
   const { jkt, 'x5t#S256': x5t } = cnf as { jkt?: string; 'x5t#S256'?: string }
-  if (jkt === undefined && x5t === undefined) return undefined
   return Object.freeze({ keyThumbprint: jkt, certificateThumbprint: x5t })
-}
-
-function judgeUnbound(dpop: BindingMode, mtls: BindingMode): Refusal | undefined {
-  return dpop === 'required' || mtls === 'required' ? refusals.not_sender_constrained : undefined
 }
 
 function judgeMember(

@@ -215,9 +215,17 @@ void t.test('DPOP-17: a bound token is no bearer token, with a proof or without'
 void t.test(
   'DPOP-17, DPOP-3: a token bound to nothing that could be proved is refused',
   async (t) => {
-    for (const cnf of [{ jkt: 'x' }, { jkt: 5 }, { 'x5t#S256': 'a'.repeat(43) }, [], 'x']) {
+    for (const cnf of [
+      { jkt: 'x' },
+      { jkt: 5 },
+      { 'x5t#S256': 'a'.repeat(43) },
+      { kid: 'x' },
+      [],
+      'x'
+    ]) {
       const bad = await issuer.mint({ cnf })
       assertBadToken(t, await call(client.call(bad)), JSON.stringify(cnf))
+      assertBadToken(t, await call({ token: bad }), JSON.stringify(cnf), 'Bearer')
     }
   }
 )
