@@ -151,6 +151,7 @@ const IssuerSettings = Type.Object(
     securityEvents: Type.Optional(EventSettings),
     dpop: Type.Optional(oneOf(['off', 'optional', 'required'])),
     mtls: Type.Optional(oneOf(['off', 'optional', 'required'])),
+    statusList: Type.Optional(oneOf(['off', 'optional', 'required'])),
     userinfo: Type.Optional(oneOf(userInfoModes)),
     tokenExchange: Type.Optional(TokenExchangeSettings),
     decryption: Type.Optional(DecryptionSettings),

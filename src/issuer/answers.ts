@@ -9,10 +9,13 @@ export interface Answer<Value> {
   readonly usableUntil: number
 }
 
+/** Asks an issuer, given the last answer that is kept. */
+type Ask<Value> = (known: Value | undefined) => Promise<Answer<Value>>
+
 /** What an issuer answered. */
 export interface Answers<Value> {
   /** Gives the kept answer of that name, or asks for it. Rejects as `ask` does. */
-  (name: string, ask: () => Promise<Answer<Value>>): Promise<Value>
+  (name: string, ask: Ask<Value>): Promise<Value>
   /**
    * Has the next call ask again, because this answer turned out to be of no use. One that is not ten seconds old stays:
    * an issuer whose answers never are of use would be asked by every request.
@@ -41,14 +44,14 @@ export function createAnswers<Value>({ max, clock }: AnswersOptions): Answers<Va
   let answers: LRUCache<string, Answer<Value> & { readonly since: number }> | undefined
   const running = new Map<string, Promise<Value>>()
 
-  const run = async (name: string, ask: () => Promise<Answer<Value>>): Promise<Value> => {
-    const answer = await ask()
+  const run = async (name: string, ask: Ask<Value>): Promise<Value> => {
+    const answer = await ask(answers?.get(name)?.value)
     answers ??= new LRUCache({ max })
     answers.set(name, { ...answer, since: clock() })
     return answer.value
   }
 
-  const read = async (name: string, ask: () => Promise<Answer<Value>>): Promise<Value> => {
+  const read = async (name: string, ask: Ask<Value>): Promise<Value> => {
     const answer = answers?.get(name)
     if (answer !== undefined && clock() < answer.usableUntil) return answer.value
     const known = running.get(name)

@@ -13,6 +13,7 @@ import type { StaticKeyOptions } from './static-keys.ts'
 import type { TokenEncryptionOptions } from './token-encryption.ts'
 import type { AudienceClaim } from './token-marks.ts'
 import type { IssuerRevocationOptions } from '../revocation/issuer-revocation.ts'
+import type { StatusListMode } from '../revocation/token-status.ts'
 import type { TokenExchangeSettings } from './token-exchange-options.ts'
 import type { UserInfoMode } from './userinfo-modes.ts'
 import { isObject } from '../json/object.ts'
@@ -82,6 +83,11 @@ export interface IssuerOptions extends IssuerRevocationOptions, StaticKeyOptions
   readonly dpop?: BindingMode | undefined
   /** Whether its tokens may, or must, be bound to a certificate of the client (RFC 8705). Default `off`. */
   readonly mtls?: BindingMode | undefined
+  /**
+   * Whether the status lists that its JWTs name are asked whether they still count (Token Status List); with `required`
+   * they must name one. Default `off`.
+   */
+  readonly statusList?: StatusListMode | undefined
   /** Needed for `opaque` tokens and for `userinfo: 'introspection'`, and for nothing else. */
   readonly introspection?: IntrospectionOptions | undefined
   /** Which ID tokens are taken; only with `id` among `tokens`. Default, where that is all: those for the `audience`. */
@@ -122,6 +128,7 @@ const knownOptions: Readonly<Record<keyof IssuerOptions, true>> = {
   mtls: true,
   backchannelLogout: true,
   securityEvents: true,
+  statusList: true,
   jwks: true,
   jwksFile: true
 }

@@ -24,6 +24,7 @@ import type { SignatureCheckFactory } from './signing-key.ts'
 import { createStaticKeySource, withStaticKeys } from './static-keys.ts'
 import { readTokenEncryption } from './token-encryption.ts'
 import { createIssuerRevocation, type IssuerRevocation } from '../revocation/issuer-revocation.ts'
+import { createStatusCheck, type StatusCheck } from '../revocation/token-status.ts'
 import type { RevokedTokens } from '../token/revoked-tokens.ts'
 import { checkTenants } from './tenants.ts'
 import type { TokenExchange } from './token-exchange.ts'
@@ -64,6 +65,8 @@ export interface TrustedIssuer extends JudgingIssuer {
   readonly encryption: TokenEncryption | undefined
   /** How it tells of tokens that end early. */
   readonly revocation: IssuerRevocation
+  /** Looks up the status of its JWTs; undefined if nobody wants that. */
+  readonly statusOf: StatusCheck | undefined
   /** Stops asking the issuer and ends the connections to it. */
   close(): Promise<void>
 }
@@ -115,6 +118,7 @@ function assemble(
   // connections of their own, so that keys never wait behind an endpoint that hangs
   const fetchKeys = createBoundedFetch(issuer, fetchOptions)
   const fetchIntrospection = createBoundedFetch(issuer, fetchOptions)
+  const fetchStatusLists = createBoundedFetch(issuer, fetchOptions)
   const keySet = new KeySet({
     issuer,
     source: staticKeys ?? createKeySource(issuer, fetchKeys, observer),
@@ -128,12 +132,15 @@ function assemble(
   const revocation = createIssuerRevocation(options, dependencies)
   const context = { policy, mapping, observer, revoked, clock, decrypt }
   const introspect = opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context)
+  const statuses = { policy, keySet, fetch: fetchStatusLists, observer, clock }
+  const statusOf = createStatusCheck(options, statuses)
   const about = { ...context, keySet, introspect, fetchOptions, readFile }
   const callers = createCallerClaims(options, about)
   const close = async (): Promise<void> => {
     keySet.close()
     await revocation.close()
-    await Promise.all([fetchKeys.close(), fetchIntrospection.close(), callers.close()])
+    const fetches = [fetchKeys, fetchIntrospection, fetchStatusLists, callers]
+    await Promise.all(fetches.map((fetch) => fetch.close()))
   }
   return {
     policy,
@@ -147,6 +154,7 @@ function assemble(
     opaqueTokens: tokens?.includes('opaque') === true ? introspect : undefined,
     encryption,
     revocation,
+    statusOf,
     close
   }
 }

@@ -14,7 +14,7 @@ import { IssuerUnavailable, type Verdict } from './verdict.ts'
 export function awaitKey(
   header: UnverifiedHeader,
   issuer: TrustedIssuer,
-  judgeBy: (key: SigningKey) => Verdict,
+  judgeBy: (key: SigningKey) => Verdict | Promise<Verdict>,
   judgeAgain: () => Verdict | Promise<Verdict>
 ): Verdict | Promise<Verdict> {
   const refresh = issuer.keySet.refreshForUnknownKey()

@@ -27,6 +27,7 @@ const descriptions = {
   unknown_key: 'The signing key of the access token is unknown',
   bad_signature: 'The signature of the access token is invalid',
   revoked: 'The access token was revoked',
+  invalid_status: 'The status list of the issuer says that the access token is not valid',
   inactive: 'The issuer says that the access token is not active',
   refused_by_issuer: 'The issuer no longer accepts the access token'
 } as const

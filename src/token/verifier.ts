@@ -7,7 +7,7 @@ import { createEncryptedTokens, hasFiveParts, type TokenMemory } from './encrypt
 import { judgeToken, mappingOf } from './id-token.ts'
 import { judgeResolved } from './judge-resolved.ts'
 import { accepted, endOf } from './policy.ts'
-import { createPrincipal } from './principal.ts'
+import { type AcceptedClaims, createPrincipal } from './principal.ts'
 import { RecurringTokens } from './recurring-tokens.ts'
 import { Refusal, refusals } from './refusal.ts'
 import type { RevokedTokens } from './revoked-tokens.ts'
@@ -131,7 +131,11 @@ class TokenVerifier {
     return opaqueTokens === undefined ? refusal : opaqueTokens(token, uncached)
   }
 
-  #judgeKnown({ token, claims }: SentJwt, found: KnownHeader, now: number): Verdict {
+  #judgeKnown(
+    { token, claims }: SentJwt,
+    found: KnownHeader,
+    now: number
+  ): Verdict | Promise<Verdict> {
     const { header, issuer, key } = found
     const refusal = judgeToken(header, claims, issuer, now / 1000)
     if (refusal !== undefined) return refusal
@@ -164,7 +168,7 @@ class TokenVerifier {
   #judgeByKey(
     { token, headerSegment, claims }: SentJwt,
     { header, issuer, key }: Omit<KnownHeader, 'finder'>
-  ): Verdict {
+  ): Verdict | Promise<Verdict> {
     if (!key.verify(token, header.algorithm)) return refusals.bad_signature
     const found = { header, issuer, key, finder: issuer.keySet.finder }
     if (this.#known.size >= maxKnownHeaders) this.#known.clear()
@@ -183,13 +187,27 @@ class TokenVerifier {
     )
   }
 
-  #accept(token: string, claims: UnverifiedClaims, { header, issuer, key }: KnownHeader): Verdict {
+  #accept(token: string, claims: UnverifiedClaims, found: KnownHeader): Verdict | Promise<Verdict> {
     const good = accepted(claims)
-    const principal = createPrincipal(good, mappingOf(header, claims, issuer))
+    const { statusOf } = found.issuer
+    if (statusOf === undefined) return this.#remember(token, good, found)
+    return statusOf(good).then((status) =>
+      typeof status === 'number' ? this.#remember(token, good, found, status) : status
+    )
+  }
+
+  /** @param knownUntil when the status of the token has to be looked up again: milliseconds since the epoch */
+  #remember(
+    token: string,
+    claims: AcceptedClaims,
+    { header, issuer, key }: KnownHeader,
+    knownUntil = Infinity
+  ): Verdict {
+    const principal = createPrincipal(claims, mappingOf(header, claims, issuer))
     if (this.#revoked?.covers(principal) === true) return refusals.revoked
     const { clockTolerance, maxTokenAge } = issuer.policy
-    const expiresAt = (endOf(good, maxTokenAge) + clockTolerance) * 1000
-    this.#verified.remember(token, principal, expiresAt, key)
+    const expiresAt = (endOf(claims, maxTokenAge) + clockTolerance) * 1000
+    this.#verified.remember(token, principal, Math.min(expiresAt, knownUntil), key)
     return principal
   }
 }
