@@ -45,10 +45,9 @@ function rolesIn(value: unknown): readonly string[] {
 
 /** The value of a claim; for a path that ends in `*`, the names of its members. Undefined if there is none. */
 export function claimAt(claims: unknown, path: ClaimPath): unknown {
-  return path.reduce(
-    (value, name) => (name === memberNames ? namesIn(value) : memberOf(value, name)),
-    claims
-  )
+  let value = claims
+  for (const name of path) value = name === memberNames ? namesIn(value) : memberOf(value, name)
+  return value
 }
 
 function memberOf(value: unknown, name: string): unknown {

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { claimAt, type ClaimPath } from './roles.ts'
 
 /** One scope value (RFC 6749 section 3.3): printable ASCII without space, quote and backslash. */
@@ -21,12 +22,22 @@ export function scopesAt(
 
 const noScopes: readonly string[] = Object.freeze([])
 
+/** Lists by the text they were read from: most tokens of an API have one of a few, and share it then. */
+const known = new LRUCache<string, readonly string[]>({ max: 1000 })
+/** Longest text, in characters, for which a list is kept. */
+const maxKnownLength = 500
+
 /**
  * The scopes that claims grant: `scope` (RFC 8693 section 4.2), else `scp`, each a string or an array of strings.
  * Any other form grants nothing. Scopes are compared exactly; order has no meaning.
  */
 export function grantedScopes(claims: Readonly<Record<string, unknown>>): readonly string[] {
-  return distinct(scopesIn(claims['scope'] ?? claims['scp']))
+  const granted = claims['scope'] ?? claims['scp']
+  if (typeof granted !== 'string' || granted.length > maxKnownLength)
+    return distinct(scopesIn(granted))
+  let scopes = known.get(granted)
+  if (scopes === undefined) known.set(granted, (scopes = distinct(granted.split(' '))))
+  return scopes
 }
 
 function scopesIn(value: unknown): readonly string[] {

@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer'
 import { isAlgorithm, type Algorithm } from './algorithms.ts'
+import { decodeBase64url } from './base64url.ts'
 import { type Refusal, refusals } from './refusal.ts'
 import { normalizedType, noType } from './token-type.ts'
 import { isObject } from '../json/object.ts'
 
 /** Longest token that is looked at, in characters; Node itself accepts 16 KiB of header fields in all. */
-const maxTokenLength = 16_384
+export const maxTokenLength = 16_384
 
 /** Longest key id that is looked at, in characters. */
 const maxKeyIdLength = 256
@@ -31,8 +32,8 @@ const scratch = Buffer.allocUnsafeSlow(maxTokenLength)
 
 /**
  * Cuts a compact JWS (RFC 7515 section 7.1) into its encoded header and claims.
- * Does not check the alphabet: every part is checked before anything of the token is accepted. Checks the length,
- * because decoders drop a character that is left over (RFC 4648 section 4).
+ * Does not check the alphabet: that is done where a part is decoded. Checks the length, because decoders drop a character
+ * that is left over (RFC 4648 section 4).
  */
 export function splitToken(token: string): Segments | Refusal {
   if (token.length > maxTokenLength) return refusals.too_large
@@ -92,7 +93,8 @@ export function isKeyId(value: unknown): value is string {
 }
 
 function decodeObject(segment: string): Readonly<Record<string, unknown>> | undefined {
-  const length = scratch.write(segment, 0, 'base64url')
+  const length = decodeBase64url(segment, scratch)
+  if (length === undefined) return undefined
   const text = scratch.toString('utf8', 0, length)
   // it stands for octets that are no UTF-8, unless it was sent itself: only then they are looked at once more
   if (text.includes('\uFFFD') && !isUtf8(scratch.subarray(0, length))) return undefined

@@ -37,8 +37,7 @@ const stricter: Partial<Record<RefusalReason, (parts: Parts) => boolean>> = {
   // JWT-4
   not_yet_valid: ({ claims, now }) => Number(claims['iat']) > now + 5,
   // FW-7
-  sender_constrained: ({ claims }) =>
-    isPlainObject(claims['cnf']) && ('jkt' in claims['cnf'] || 'x5t#S256' in claims['cnf'])
+  sender_constrained: ({ claims }) => isPlainObject(claims['cnf'])
 }
 
 /** Whether Latchkey's reason to refuse a token that jose accepts is one of the documented ones, and true. */
