@@ -7,6 +7,8 @@ export interface Answer<Value> {
   readonly value: Value
   /** Milliseconds since the epoch. */
   readonly usableUntil: number
+  /** Until when it may be used while the next one is asked for: milliseconds since the epoch. Default: not at all. */
+  readonly staleUntil?: number
 }
 
 /** Asks an issuer, given the last answer that is kept. */
@@ -23,12 +25,14 @@ export interface Answers<Value> {
   forget(name: string, value: Value): void
 }
 
-export interface AnswersOptions {
-  /** Most answers that are kept. */
-  readonly max: number
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number
-}
+/** What is kept of answers, by their names. */
+export type AnswerMemory<Value> = LRUCache<string, Answer<Value> & { readonly since: number }>
+
+/** Most answers that are kept, or a memory that is shared; and milliseconds since the epoch. */
+export type AnswersOptions<Value> = { readonly clock: () => number } & (
+  | { readonly max: number }
+  | { readonly memory: AnswerMemory<Value> }
+)
 
 /** Milliseconds for which an answer can not be forgotten. */
 const minAge = 10_000
@@ -39,32 +43,39 @@ const maxRunning = 1000
  * Keeps what an issuer answered for as long as it may be used; asks once at a time; keeps no failure.
  * @throws {ProblemError} `issuer-unavailable` for a question on top of a thousand that run
  */
-export function createAnswers<Value>({ max, clock }: AnswersOptions): Answers<Value> {
-  // made with the first answer, since it takes the memory for all of them at once
-  let answers: LRUCache<string, Answer<Value> & { readonly since: number }> | undefined
+export function createAnswers<Value>(options: AnswersOptions<Value>): Answers<Value> {
+  const { clock } = options
+  // one of its own is made with the first answer, since it takes the memory for all of them at once
+  let answers = 'memory' in options ? options.memory : undefined
   const running = new Map<string, Promise<Value>>()
 
   const run = async (name: string, ask: Ask<Value>): Promise<Value> => {
     const answer = await ask(answers?.get(name)?.value)
-    answers ??= new LRUCache({ max })
+    answers ??= new LRUCache({ max: 'max' in options ? options.max : 0 })
     answers.set(name, { ...answer, since: clock() })
     return answer.value
   }
 
-  const read = async (name: string, ask: Ask<Value>): Promise<Value> => {
-    const answer = answers?.get(name)
-    if (answer !== undefined && clock() < answer.usableUntil) return answer.value
-    const known = running.get(name)
-    if (known !== undefined) return known
+  const start = async (name: string, ask: Ask<Value>): Promise<Value> => {
     if (running.size >= maxRunning) throw issuerUnavailable(1)
     const asking = run(name, ask).finally(() => running.delete(name))
     running.set(name, asking)
     return asking
   }
 
+  const read = async (name: string, ask: Ask<Value>): Promise<Value> => {
+    const answer = answers?.get(name)
+    if (answer !== undefined && clock() < answer.usableUntil) return answer.value
+    const asking = running.get(name) ?? start(name, ask)
+    if (answer?.staleUntil === undefined || clock() >= answer.staleUntil) return asking
+    asking.catch(() => undefined)
+    return answer.value
+  }
+
   const forget = (name: string, value: Value): void => {
     const answer = answers?.get(name)
-    if (answer?.value === value && clock() >= answer.since + minAge) answers?.delete(name)
+    if (answer?.value !== value || answer === undefined || clock() < answer.since + minAge) return
+    answers?.set(name, { ...answer, usableUntil: 0, staleUntil: 0 })
   }
 
   return Object.assign(read, { forget })

@@ -24,7 +24,12 @@ import type { SignatureCheckFactory } from './signing-key.ts'
 import { createStaticKeySource, withStaticKeys } from './static-keys.ts'
 import { readTokenEncryption } from './token-encryption.ts'
 import { createIssuerRevocation, type IssuerRevocation } from '../revocation/issuer-revocation.ts'
-import { createStatusCheck, type StatusCheck } from '../revocation/token-status.ts'
+import {
+  createStatusCheck,
+  createStatusListMemory,
+  type StatusCheck,
+  type StatusListMemory
+} from '../revocation/token-status.ts'
 import type { RevokedTokens } from '../token/revoked-tokens.ts'
 import { checkTenants } from './tenants.ts'
 import type { TokenExchange } from './token-exchange.ts'
@@ -39,6 +44,8 @@ export interface TrustDependencies {
   readonly store?: KeySetStore | undefined
   /** What is known of revoked tokens. Default: nothing, and no issuer may say how it tells of them. */
   readonly revoked?: RevokedTokens | undefined
+  /** Where the status lists of all issuers are kept. Default: those of each by themselves. */
+  readonly statusLists?: StatusListMemory | undefined
   /** Judges what its options came to. Default: all is admitted. @throws {TypeError} that names the option */
   readonly admit?: ((policy: TokenPolicy) => void) | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
@@ -132,7 +139,8 @@ function assemble(
   const revocation = createIssuerRevocation(options, dependencies)
   const context = { policy, mapping, observer, revoked, clock, decrypt }
   const introspect = opaque && createOpaqueTokenJudge(opaque, fetchIntrospection, keySet, context)
-  const statuses = { policy, keySet, fetch: fetchStatusLists, observer, clock }
+  const { statusLists: memory = createStatusListMemory() } = dependencies
+  const statuses = { policy, keySet, fetch: fetchStatusLists, memory, observer, clock }
   const statusOf = createStatusCheck(options, statuses)
   const about = { ...context, keySet, introspect, fetchOptions, readFile }
   const callers = createCallerClaims(options, about)

@@ -1,3 +1,4 @@
+import { createStatusListMemory } from '../revocation/token-status.ts'
 import type { TokenEncryption } from '../token/encrypted-tokens.ts'
 import type { Verifier } from '../token/verdict.ts'
 import { dismiss } from './dismiss.ts'
@@ -52,10 +53,10 @@ class TrustedIssuers {
     const { resolve } = options
     const isFunction = resolve === undefined || typeof resolve === 'function'
     check(isFunction, 'resolveIssuer', resolve, 'a function')
-    this.#options = options
+    this.#options = { statusLists: createStatusListMemory(), ...options }
     this.#list = this.#read(list)
     const admit: AdmitIssuer = (policy) => this.#admit(policy)
-    this.#resolved = resolve && new ResolvedIssuers(resolve, { ...options, admit })
+    this.#resolved = resolve && new ResolvedIssuers(resolve, { ...this.#options, admit })
   }
 
   /**

@@ -1,5 +1,7 @@
+import { LRUCache } from 'lru-cache'
 import { check } from '../config/option-check.ts'
-import { createAnswers } from '../issuer/answers.ts'
+import { ProblemError } from '../http/problem.ts'
+import { type Answer, type AnswerMemory, createAnswers } from '../issuer/answers.ts'
 import { type ClosableFetch, isAllowedUrl } from '../issuer/bounded-fetch.ts'
 import { IssuerFaultError } from '../issuer/issuer-fault.ts'
 import type { TokenKind } from '../issuer/opaque-token-options.ts'
@@ -31,6 +33,7 @@ export type StatusCheck = (claims: AcceptedClaims) => Promise<number | Refusal |
 
 export interface TokenStatusContext extends SignedAnswerContext {
   readonly fetch: ClosableFetch
+  readonly memory: StatusListMemory
   readonly observer: Observer
 }
 
@@ -40,16 +43,29 @@ interface StatusReference {
   readonly index: number
 }
 
-/** What there is to know from a list: nothing while it can not be had. */
-type KnownList = StatusList | undefined
+/** A list, or that it can not be had now. */
+type Reading = (StatusList & { readonly isOutdated: boolean }) | 'unavailable'
 
-/** Lists of one issuer that are kept. */
-const maxLists = 20
+/** The lists of all issuers of an API, by issuer and URI. */
+export type StatusListMemory = AnswerMemory<Reading>
+
+/** Octets that all lists of an API take together; a list that is pushed out is read again. */
+const maxMemory = 64 * 1024 * 1024
+/** Octets that one takes beside what it says. */
+const overhead = 1024
 /** Octets of a list as it is sent: packed, in base64url twice. */
 const maxTokenBytes = 2 * 1024 * 1024
 /** Seconds after which a list that could not be had is asked for again. */
 const retrySeconds = 10
 const mediaType = 'application/statuslist+jwt'
+const what = 'the status list'
+
+export function createStatusListMemory(): StatusListMemory {
+  return new LRUCache({
+    maxSize: maxMemory,
+    sizeCalculation: ({ value }) => overhead + (value === 'unavailable' ? 0 : value.size)
+  })
+}
 
 /**
  * Makes the check of the status that tokens of one issuer have (Token Status List section 8.3); nothing is fetched.
@@ -57,39 +73,46 @@ const mediaType = 'application/statuslist+jwt'
  * @throws {TypeError} that names the option, what was found and what is allowed
  */
 export function createStatusCheck(
-  { issuer, statusList = 'off', tokens = ['jwt'] }: TokenStatusOptions,
+  { issuer, statusList: mode = 'off', tokens = ['jwt'] }: TokenStatusOptions,
   context: TokenStatusContext
 ): StatusCheck | undefined {
-  const name = `statusList of ${issuer}`
-  check(modes.includes(statusList), name, statusList, modes.join(', '))
-  if (statusList === 'off') return undefined
+  const setting = `statusList of ${issuer}`
+  check(modes.includes(mode), setting, mode, modes.join(', '))
+  if (mode === 'off') return undefined
   // the issuer is asked about the others anyway
   const areJwts = tokens.some((kind) => kind !== 'opaque')
-  check(areJwts, name, statusList, 'off, as tokens are introspected')
+  check(areJwts, setting, mode, 'off, as tokens are introspected')
   const home = new URL(issuer)
-  const { clock } = context
-  const read = createAnswers<KnownList>({ max: maxLists, clock })
+  const { clock, memory } = context
+  const read = createAnswers<Reading>({ memory, clock })
 
-  const listOf = async (iss: string, { uri, index }: StatusReference): Promise<KnownList> => {
+  const look = async (iss: string, { uri, index }: StatusReference) => {
     const name = `${iss} ${uri}`
-    const list = await read(name, (known) => askFor(uri, iss, known, context))
-    if (list?.statusAt(index) !== undefined) return list
-    // the list may have grown since
-    read.forget(name, list)
-    return read(name, () => askFor(uri, iss, list, context))
+    const ask = (known: Reading | undefined) => askFor(uri, iss, known, context)
+    let list = await read(name, ask)
+    if (list !== 'unavailable' && list.statusAt(index) === undefined) {
+      // it may have grown since
+      read.forget(name, list)
+      list = await read(name, ask)
+    }
+    if (list === 'unavailable') return new IssuerUnavailable(iss, retrySeconds)
+    const status = list.statusAt(index)
+    if (status === 0) return list.freshUntil
+    if (status !== undefined) return refusals.invalid_status
+    return list.isOutdated ? new IssuerUnavailable(iss, retrySeconds) : refusals.invalid_claims
   }
 
   return async (claims) => {
     const { iss } = claims
     const reference = referenceOf(claims, home)
     if (reference instanceof Refusal) return reference
-    if (reference === undefined)
-      return statusList === 'required' ? refusals.invalid_claims : Infinity
-    const list = await listOf(iss, reference)
-    if (list === undefined) return new IssuerUnavailable(iss, retrySeconds)
-    const status = list.statusAt(reference.index)
-    if (status === undefined) return refusals.invalid_claims
-    return status === 0 ? list.freshUntil : refusals.invalid_status
+    if (reference === undefined) return mode === 'required' ? refusals.invalid_claims : Infinity
+    try {
+      return await look(iss, reference)
+    } catch (cause) {
+      if (!(cause instanceof ProblemError)) throw cause
+      return new IssuerUnavailable(iss, 1)
+    }
   }
 }
 
@@ -108,21 +131,47 @@ function referenceOf(
   return { uri, index: idx as number }
 }
 
-/** A new copy of a list; while none can be had the known one, as long as it counts. */
-async function askFor(uri: string, issuer: string, known: KnownList, context: TokenStatusContext) {
-  const { observer, clock } = context
+/** A new copy of a list; while none can be had the known one, as long as it and its key count. */
+async function askFor(
+  uri: string,
+  issuer: string,
+  known: Reading | undefined,
+  context: TokenStatusContext
+): Promise<Answer<Reading>> {
+  const { observer, clock, keySet } = context
   try {
-    const value: KnownList = await download(uri, issuer, context)
-    return { value, usableUntil: value.freshUntil }
+    const list = await download(uri, issuer, context)
+    const isOlder = known !== undefined && known !== 'unavailable' && list.issuedAt < known.issuedAt
+    if (isOlder) throw new IssuerFaultError(what, 'is older than the one before')
+    return { value: { ...list, isOutdated: false }, usableUntil: list.freshUntil }
   } catch (cause) {
-    // whatever is thrown here, also while unpacking, comes from what was sent
-    observer.issuerTrouble({ issuer, doing: `reading the status list ${uri}`, cause })
+    // its options changed meanwhile: by the new ones it is asked for anew
+    if (keySet.isRetired) return { value: 'unavailable', usableUntil: 0 }
+    observer.issuerTrouble({ issuer, doing: `reading the status list ${placeOf(uri)}`, cause })
     const retryAt = clock() + retrySeconds * 1000
-    if (known === undefined || clock() >= known.validUntil)
-      return { value: undefined, usableUntil: retryAt }
-    const freshUntil = Math.min(retryAt, known.validUntil)
-    return { value: { ...known, freshUntil }, usableUntil: freshUntil }
+    if (known === undefined || known === 'unavailable' || !counts(known, issuer, context))
+      return { value: 'unavailable', usableUntil: retryAt }
+    const { validUntil } = known
+    const freshUntil = Math.min(retryAt, validUntil)
+    const value = { ...known, isOutdated: true, freshUntil }
+    return { value, usableUntil: freshUntil, staleUntil: validUntil }
   }
+}
+
+/** Whether a list is in time, and the key that signed it still one of the issuer's. */
+function counts(
+  { validUntil, key }: StatusList,
+  issuer: string,
+  { clock, keySet }: TokenStatusContext
+): boolean {
+  const [algorithm = 'RS256'] = key.algorithms
+  return clock() < validUntil && keySet.find(algorithm, key.keyId, issuer)?.spki === key.spki
+}
+
+/** Without its query, which may be a secret, and not longer than a line of the log should be. */
+function placeOf(uri: string): string {
+  const { origin, pathname } = new URL(uri)
+  return (origin + pathname).slice(0, 200)
 }
 
 async function download(
@@ -130,11 +179,11 @@ async function download(
   issuer: string,
   { fetch, ...context }: TokenStatusContext
 ): Promise<StatusList> {
-  const response = await fetch(uri, { headers: { accept: mediaType }, maxBytes: maxTokenBytes })
+  const headers = { accept: mediaType, 'accept-encoding': 'identity' }
+  const response = await fetch(uri, { headers, maxBytes: maxTokenBytes })
   const { status, body } = response
   if (status < 200 || status > 299)
-    throw new IssuerFaultError('the status list', `answered with status ${status}`)
-  if (mediaTypeOf(response) !== mediaType)
-    throw new IssuerFaultError('the status list', `is not ${mediaType}`)
+    throw new IssuerFaultError(what, `answered with status ${status}`)
+  if (mediaTypeOf(response) !== mediaType) throw new IssuerFaultError(what, `is not ${mediaType}`)
   return readStatusList(body.toString('latin1').trim(), { ...context, uri, issuer })
 }

@@ -1,4 +1,3 @@
-import { deadline } from '../issuer/deadline.ts'
 import { findKey } from '../issuer/find-key.ts'
 import type { SigningKey } from '../issuer/signing-key.ts'
 import type { TrustedIssuer } from '../issuer/trusted-issuer.ts'
@@ -20,8 +19,7 @@ export function awaitKey(
   const refresh = issuer.keySet.refreshForUnknownKey()
   if (refresh === undefined) return withoutKey(issuer)
   const search = refresh.then(() => findKey(issuer.keySet, header, issuer.policy.issuer))
-  return Promise.race([search, deadline()]).then((key) => {
-    if (key === 'late') return unavailable(issuer)
+  return search.then((key) => {
     if (key !== undefined) return judgeBy(key)
     // other options of the issuer came while we waited
     return issuer.keySet.isRetired ? judgeAgain() : withoutKey(issuer)

@@ -5,7 +5,7 @@ import type { TrustedIssuers } from '../issuer/trusted-issuers.ts'
 import { awaitKey } from './await-key.ts'
 import { createEncryptedTokens, hasFiveParts, type TokenMemory } from './encrypted-tokens.ts'
 import { judgeToken, mappingOf } from './id-token.ts'
-import { judgeResolved } from './judge-resolved.ts'
+import { inTime } from './in-time.ts'
 import { accepted, endOf } from './policy.ts'
 import { type AcceptedClaims, createPrincipal } from './principal.ts'
 import { RecurringTokens } from './recurring-tokens.ts'
@@ -107,6 +107,7 @@ class TokenVerifier {
     const jwt = this.#refused?.find(token) ?? decode(token)
     if (jwt instanceof Refusal) return this.#judgeOther(token, jwt, uncached)
     const verdict = this.#judge(jwt, now, uncached)
+    if (verdict instanceof Promise) return inTime(jwt.claims['iss'] as string, verdict)
     if (verdict instanceof Refusal && token.length <= refusedTokens.maxLength)
       this.#refused?.keep(token, jwt)
     return verdict
@@ -114,12 +115,10 @@ class TokenVerifier {
 
   #judge(jwt: SentJwt, now: number, uncached: boolean | undefined): Verdict | Promise<Verdict> {
     const found = this.#known.get(jwt.headerSegment)
-    const isCurrent =
-      found !== undefined &&
-      now < found.key.validUntil &&
-      found.finder === found.issuer.keySet.finder &&
-      jwt.claims['iss'] === found.issuer.policy.issuer
-    return isCurrent ? this.#judgeKnown(jwt, found, now) : this.#judgeNew(jwt, now, uncached)
+    const isOurs = found !== undefined && jwt.claims['iss'] === found.issuer.policy.issuer
+    return isOurs && isCurrent(found, now)
+      ? this.#judgeKnown(jwt, found, now)
+      : this.#judgeNew(jwt, now, uncached)
   }
 
   /** What is no signed JWT says nothing of its issuer: it is encrypted, or that of the one issuer with opaque tokens. */
@@ -131,16 +130,12 @@ class TokenVerifier {
     return opaqueTokens === undefined ? refusal : opaqueTokens(token, uncached)
   }
 
-  #judgeKnown(
-    { token, claims }: SentJwt,
-    found: KnownHeader,
-    now: number
-  ): Verdict | Promise<Verdict> {
+  #judgeKnown(jwt: SentJwt, found: KnownHeader, now: number): Verdict | Promise<Verdict> {
     const { header, issuer, key } = found
-    const refusal = judgeToken(header, claims, issuer, now / 1000)
+    const refusal = judgeToken(header, jwt.claims, issuer, now / 1000)
     if (refusal !== undefined) return refusal
-    return key.verifySignature(token, header.algorithm)
-      ? this.#accept(token, claims, found)
+    return key.verifySignature(jwt.token, header.algorithm)
+      ? this.#accept(jwt, found)
       : refusals.bad_signature
   }
 
@@ -166,14 +161,14 @@ class TokenVerifier {
   }
 
   #judgeByKey(
-    { token, headerSegment, claims }: SentJwt,
+    jwt: SentJwt,
     { header, issuer, key }: Omit<KnownHeader, 'finder'>
   ): Verdict | Promise<Verdict> {
-    if (!key.verify(token, header.algorithm)) return refusals.bad_signature
+    if (!key.verify(jwt.token, header.algorithm)) return refusals.bad_signature
     const found = { header, issuer, key, finder: issuer.keySet.finder }
     if (this.#known.size >= maxKnownHeaders) this.#known.clear()
-    this.#known.set(headerSegment, found)
-    return this.#accept(token, claims, found)
+    this.#known.set(jwt.headerSegment, found)
+    return this.#accept(jwt, found)
   }
 
   /** Of an issuer that nobody has named yet: one that is known at run time only, or none at all. */
@@ -182,18 +177,26 @@ class TokenVerifier {
     const resolution = this.#issuers.resolve(iss)
     if (resolution === undefined) return refusals.untrusted_issuer
     if (resolution instanceof IssuerUnavailable) return resolution
-    return judgeResolved(iss, resolution, (issuer) =>
-      this.#judgeNew(jwt, this.#clock(), uncached, issuer)
-    )
+    return resolution.then((issuer) => {
+      if (issuer === undefined) return refusals.untrusted_issuer
+      if (issuer instanceof IssuerUnavailable) return issuer
+      return this.#judgeNew(jwt, this.#clock(), uncached, issuer)
+    })
   }
 
-  #accept(token: string, claims: UnverifiedClaims, found: KnownHeader): Verdict | Promise<Verdict> {
-    const good = accepted(claims)
-    const { statusOf } = found.issuer
-    if (statusOf === undefined) return this.#remember(token, good, found)
-    return statusOf(good).then((status) =>
-      typeof status === 'number' ? this.#remember(token, good, found, status) : status
-    )
+  #accept(jwt: SentJwt, found: KnownHeader): Verdict | Promise<Verdict> {
+    const { header, issuer } = found
+    const claims = accepted(jwt.claims)
+    const { statusOf } = issuer
+    if (statusOf === undefined) return this.#remember(jwt.token, claims, found)
+    return statusOf(claims).then((status) => {
+      // while a list was read, time passed, and other keys or options may have come
+      const now = this.#clock()
+      if (!isCurrent(found, now)) return this.#judge(jwt, now, true)
+      if (typeof status !== 'number') return status
+      const refusal = judgeToken(header, claims, issuer, now / 1000)
+      return refusal ?? this.#remember(jwt.token, claims, found, status)
+    })
   }
 
   /** @param knownUntil when the status of the token has to be looked up again: milliseconds since the epoch */
@@ -210,6 +213,11 @@ class TokenVerifier {
     this.#verified.remember(token, principal, Math.min(expiresAt, knownUntil), key)
     return principal
   }
+}
+
+/** Whether key and options still count that a header led to. */
+function isCurrent({ key, finder, issuer }: KnownHeader, now: number): boolean {
+  return now < key.validUntil && finder === issuer.keySet.finder
 }
 
 function decode(token: string): SentJwt | Refusal {

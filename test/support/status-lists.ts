@@ -1,24 +1,42 @@
 import { StatusList } from '@sd-jwt/jwt-status-list'
 import type { Test } from 'tap'
-import { type MintOptions, startTestIssuer } from '../../src/testing.ts'
+import { type MintOptions, startTestIssuer, type TestIssuer } from '../../src/testing.ts'
 import { type HostileIssuer, startHostileIssuer } from './hostile-issuer.ts'
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** An issuer that keeps status lists, as it says which. */
+/** How a list is served; all of it may be left out. */
+export interface Serving {
+  /** Of the list's token, over the usual ones; `undefined` takes one out. */
+  readonly claims?: Claims
+  /** How that token is signed. */
+  readonly sign?: MintOptions
+  readonly status?: number
+  readonly mediaType?: string
+  /** The answer waits for it. */
+  readonly wait?: Promise<unknown>
+}
+
+/** An issuer that keeps status lists, and the tokens whose statuses stand there. */
 export interface StatusListScene {
+  readonly sound: TestIssuer
   readonly server: HostileIssuer
   readonly options: { readonly issuer: string; readonly audience: string }
   /** Mints an access token whose status stands in a list; `claims` go over it. */
-  readonly mint: (path: string, index: unknown, claims?: Claims) => Promise<string>
-  /** Mints a token of the issuer as it is told. */
-  readonly mintAny: (claims: Claims, options?: MintOptions) => Promise<string>
-  /** Serves a list; `claims` and `options` are those of its token. */
-  readonly serve: (path: string, list: object, claims?: Claims, options?: MintOptions) => void
-  /** Serves a text as a list. */
+  readonly mint: (
+    path: string,
+    index: unknown,
+    claims?: Claims,
+    sign?: MintOptions
+  ) => Promise<string>
+  /** Serves a list at a path. */
+  readonly serve: (path: string, list: object, serving?: Serving) => void
+  /** Serves a text as if it were a list. */
   readonly serveText: (path: string, text: string, mediaType?: string) => void
   readonly downloads: (path: string) => number
 }
+
+const listType = 'application/statuslist+jwt'
 
 /** Starts an issuer that signs by RS256, or by ES256 if it is told to. */
 export async function startStatusListScene(t: Test): Promise<StatusListScene> {
@@ -27,34 +45,41 @@ export async function startStatusListScene(t: Test): Promise<StatusListScene> {
   t.teardown(() => Promise.all([sound.close(), server.close()]))
   server.impersonate(sound)
   const { issuer } = server
-  const mintAny: StatusListScene['mintAny'] = (claims, options) =>
-    sound.mint({ iss: issuer, ...claims }, options)
-  const respond = (path: string, text: () => Promise<string>, mediaType: string) =>
+  const serve: StatusListScene['serve'] = (path, list, serving = {}) =>
     server.on(path, (_request, response) => {
-      void text().then((body) => response.writeHead(200, { 'Content-Type': mediaType }).end(body))
+      const { status = 200, mediaType = listType, wait } = serving
+      const text = mintList(path, list, serving)
+      void Promise.all([text, wait]).then(([body]) =>
+        response.writeHead(status, { 'Content-Type': mediaType }).end(body)
+      )
     })
-  const mediaType = 'application/statuslist+jwt'
+  const mintList = (path: string, list: object, { claims, sign }: Serving) => {
+    const own = { iss: issuer, sub: issuer + path, status_list: list }
+    const none = { aud: undefined, exp: undefined, client_id: undefined, scope: undefined }
+    const header = { typ: 'statuslist+jwt', ...sign?.header }
+    return sound.mint({ ...own, ...none, ...claims }, { ...sign, header })
+  }
   return {
+    sound,
     server,
     options: { issuer, audience: sound.audience },
-    mint: (path, index, claims = {}) =>
-      mintAny({ status: { status_list: { idx: index, uri: issuer + path } }, ...claims }),
-    mintAny,
-    serve: (path, list, claims = {}, { header, ...options } = {}) => {
-      const content = { sub: issuer + path, aud: undefined, exp: undefined, status_list: list }
-      const text = () =>
-        mintAny(
-          { ...content, client_id: undefined, scope: undefined, ...claims },
-          { ...options, header: { typ: 'statuslist+jwt', ...header } }
-        )
-      respond(path, text, mediaType)
+    mint: (path, index, claims = {}, sign = {}) => {
+      const status = { status_list: { idx: index, uri: issuer + path } }
+      return sound.mint({ iss: issuer, status, ...claims }, sign)
     },
-    serveText: (path, text, type = mediaType) => respond(path, async () => text, type),
+    serve,
+    serveText: (path, text, mediaType = listType) =>
+      server.on(path, (_request, response) => {
+        response.writeHead(200, { 'Content-Type': mediaType }).end(text)
+      }),
     downloads: (path) => server.requests(path).length
   }
 }
 
 /** A list as an independent library writes it. */
-export function listOf(statuses: readonly number[], bits: 1 | 2 | 4 | 8 = 2): object {
+export function listOf(
+  statuses: readonly number[],
+  bits: 1 | 2 | 4 | 8 = 2
+): { readonly bits: number; readonly lst: string } {
   return { bits, lst: new StatusList([...statuses], bits).compressStatusList() }
 }

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { createAnswers } from '../../../src/issuer/answers.ts'
+import { withResolver } from '../../support/promise.ts'
 
 t.test('an issuer that hangs can not be asked without end', async (t) => {
   const answers = createAnswers<string>({ max: 10, clock: () => 0 })
@@ -18,10 +19,10 @@ t.test('an issuer that hangs can not be asked without end', async (t) => {
   t.equal(await answers('one more', ask), 'an answer')
 })
 
-function withResolver() {
-  let resolve = (): void => undefined
-  const promise = new Promise<void>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
-}
+t.test('what was pushed out of the memory can be forgotten as well', async (t) => {
+  const answers = createAnswers<string | undefined>({ max: 1, clock: () => 0 })
+  const ask = async () => ({ value: undefined, usableUntil: 1 })
+  for (const name of ['one', 'two']) t.equal(await answers(name, ask), undefined)
+  t.doesNotThrow(() => answers.forget('one', undefined))
+  t.doesNotThrow(() => answers.forget('never asked', undefined))
+})
