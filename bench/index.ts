@@ -8,13 +8,23 @@ import * as report from './report.ts'
 import { trafficOf } from './rows.ts'
 import { timeToReady } from './start-up.ts'
 import { createMint, measuredAlgorithms, type Mint, randomKeyIdTokens } from './tokens.ts'
-import { compare, type Effort } from './traffic.ts'
+import {
+  compare,
+  type Effort,
+  type Standing,
+  summarize,
+  type Summary,
+  type Traffic
+} from './traffic.ts'
 import type { VerificationOrder, VerificationReport } from './verification.ts'
 
 // npm run bench [-- --quick]: prints Markdown. Judges nothing: that is for who knows how quiet the machine was.
 
 const isQuick = process.argv.includes('--quick')
 const effort: Effort = isQuick ? { rounds: 3, milliseconds: 60 } : { rounds: 7, milliseconds: 200 }
+/** Pairs of fresh processes for the figures of Latchkey: two processes of one program differ for as long as they live. */
+const pairs = isQuick ? 1 : 9
+const pairEffort: Effort = { rounds: isQuick ? 3 : 5, milliseconds: isQuick ? 60 : 100 }
 
 const compared = [
   'bare',
@@ -34,12 +44,18 @@ const issuer = await startTestIssuer({ algorithms: measuredAlgorithms })
 const mint = createMint(issuer)
 const load = new Load()
 try {
-  report.printHead(effort)
+  report.printHead(effort, { pairs, ...pairEffort })
   await withServers(compared, async (servers) => {
     report.printDownloads(compared, await countDownloads(servers))
-    report.printTrafficHead(compared)
-    for (const traffic of trafficOf(issuer, mint, isQuick)) {
-      report.printTraffic(traffic, await compare(servers, load, traffic, effort))
+  })
+  const rows = trafficOf(issuer, mint, isQuick)
+  const [bare, guarded, ...peers] = compared
+  const ours = await standOfPairs([bare, guarded], rows)
+  report.printTrafficHead(compared)
+  await withServers([bare, ...peers], async (servers) => {
+    for (const [index, traffic] of rows.entries()) {
+      const [, ...theirs] = await compare(servers, load, traffic, effort)
+      report.printTraffic(traffic, [...(ours[index] ?? []), ...theirs])
     }
   })
   report.printVerifications(await compareVerifications())
@@ -72,6 +88,23 @@ async function withServers(
   } finally {
     await Promise.all(servers.map((server) => server.stop()))
   }
+}
+
+/** How both servers of a pair stand in each row, over several pairs that are started one after the other. */
+async function standOfPairs(
+  names: readonly ContestantName[],
+  rows: readonly Traffic[]
+): Promise<readonly (readonly Summary[])[]> {
+  const standings = rows.map(() => names.map((): Standing[] => []))
+  for (let pair = 0; pair < pairs; pair++) {
+    await withServers(names, async (servers) => {
+      for (const [row, traffic] of rows.entries()) {
+        const both = await compare(servers, load, traffic, pairEffort)
+        for (const [place, standing] of both.entries()) standings[row]?.[place]?.push(standing)
+      }
+    })
+  }
+  return standings.map((both) => both.map(summarize))
 }
 
 /** How often each server, its keys at hand, downloads the key set for 2,000 key ids that nobody has. */

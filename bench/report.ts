@@ -4,13 +4,16 @@ import type { IssuersReport } from './issuers.ts'
 import type { MemoryReport } from './memory.ts'
 import { measuredAlgorithms } from './tokens.ts'
 import type { ProofsReport } from './proofs.ts'
-import type { Effort, Standing, Traffic } from './traffic.ts'
+import type { Effort, Standing, Summary, Traffic } from './traffic.ts'
 import type { VerificationReport } from './verification.ts'
 
 // The words and tables of the benchmark, as Markdown on standard output.
 
 /** What the figures depend on: machine, versions, effort. */
-export function printHead({ rounds, milliseconds }: Effort): void {
+export function printHead(
+  { rounds, milliseconds }: Effort,
+  ours: Effort & { readonly pairs: number }
+): void {
   const { dependencies, devDependencies } = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   ) as Record<'dependencies' | 'devDependencies', Record<string, string>>
@@ -19,7 +22,9 @@ export function printHead({ rounds, milliseconds }: Effort): void {
   const packages = named.map((name) => `${name} ${versions[name] ?? '(not listed)'}`).join(', ')
   say(`Node ${process.version.slice(1)}, OpenSSL ${process.versions.openssl}, ${packages}.`)
   say(
-    `${availableParallelism()} cores; ${rounds} rounds of ${milliseconds} ms a server, interleaved; medians.\n`
+    `${availableParallelism()} cores; ${rounds} rounds of ${milliseconds} ms a server, interleaved; medians. Whole requests to ` +
+      `Latchkey: ${ours.pairs} pairs of fresh processes, of each the median of ${ours.rounds} rounds of ${ours.milliseconds} ms; ` +
+      'the median of the pairs, with the lowest and the highest.\n'
   )
 }
 
@@ -38,7 +43,10 @@ export function printTrafficHead(names: readonly string[]): void {
   row(['---', '---', ...names.map(() => '---')])
 }
 
-export function printTraffic({ name, goal }: Traffic, standings: readonly Standing[]): void {
+export function printTraffic(
+  { name, goal }: Traffic,
+  standings: readonly (Standing | Summary)[]
+): void {
   const [bare, ...others] = standings
   if (bare === undefined) return
   const { cpuPerRequest, requestsPerSecond } = bare
@@ -50,9 +58,13 @@ export function printTraffic({ name, goal }: Traffic, standings: readonly Standi
   ])
 }
 
-function standingCell({ cpuRatio, speedRatio, wrongStatuses }: Standing): string {
+function standingCell(standing: Standing | Summary): string {
+  const { cpuRatio, speedRatio, wrongStatuses } = standing
   const ratios = `${ratio(cpuRatio)} (${ratio(speedRatio)})`
-  return wrongStatuses.length === 0 ? ratios : `${ratios}, answers ${wrongStatuses.join(', ')}`
+  const range =
+    'lowest' in standing ? `, ${ratio(standing.lowest)} to ${ratio(standing.highest)}` : ''
+  const wrong = wrongStatuses.length === 0 ? '' : `, answers ${wrongStatuses.join(', ')}`
+  return ratios + range + wrong
 }
 
 export function printVerifications(reports: readonly (readonly VerificationReport[])[]): void {

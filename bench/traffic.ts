@@ -24,6 +24,12 @@ export interface Standing {
   readonly wrongStatuses: readonly string[]
 }
 
+/** A standing over several pairs of processes, and the lowest and highest CPU ratio among them. */
+export interface Summary extends Standing {
+  readonly lowest: number
+  readonly highest: number
+}
+
 /** How long is measured: rounds, and milliseconds of each turn. */
 export interface Effort {
   readonly rounds: number
@@ -93,6 +99,21 @@ function stand(own: readonly Turn[], measure: readonly Turn[], status: number): 
     cpuPerRequest: ratios((turn) => turn.cpuPerRequest),
     requestsPerSecond: ratios((turn) => turn.requestsPerSecond),
     wrongStatuses: [...statuses]
+  }
+}
+
+/** The middle of several standings, of which each came from processes of its own. */
+export function summarize(standings: readonly Standing[]): Summary {
+  const middle = (of: (standing: Standing) => number) => median(standings.map(of))
+  const cpuRatios = standings.map(({ cpuRatio }) => cpuRatio)
+  return {
+    cpuRatio: middle(({ cpuRatio }) => cpuRatio),
+    lowest: Math.min(...cpuRatios),
+    highest: Math.max(...cpuRatios),
+    speedRatio: middle(({ speedRatio }) => speedRatio),
+    cpuPerRequest: middle(({ cpuPerRequest }) => cpuPerRequest),
+    requestsPerSecond: middle(({ requestsPerSecond }) => requestsPerSecond),
+    wrongStatuses: [...new Set(standings.flatMap(({ wrongStatuses }) => wrongStatuses))]
   }
 }
 
