@@ -13,8 +13,9 @@ interface Entry<Kept> {
 export class RecurringTokens<Kept> {
   readonly #generationSize: number
   readonly #seen = new Int32Array(sightings)
-  #young = new Map<string, Entry<Kept>>()
-  #old = new Map<string, Entry<Kept>>()
+  /** By {@link markOf}: whole tokens, and even their ends, take longer to hash. */
+  #young = new Map<number, Entry<Kept>>()
+  #old = new Map<number, Entry<Kept>>()
 
   /** @param generationSize tokens in each of the two generations */
   constructor(generationSize: number) {
@@ -23,37 +24,37 @@ export class RecurringTokens<Kept> {
 
   /** What is kept of a token, compared as a whole. */
   find(token: string): Kept | undefined {
-    const tail = tailOf(token)
-    const entry = this.#young.get(tail) ?? this.#promote(tail)
+    const mark = markOf(token)
+    const entry = this.#young.get(mark) ?? this.#promote(mark)
     return entry !== undefined && entry.token === token ? entry.kept : undefined
   }
 
   /** Keeps something of a token, if this is not its first sight. */
   keep(token: string, kept: Kept): void {
-    if (!this.#isFirstSight(token)) this.#insert(tailOf(token), { token, kept })
+    const mark = markOf(token)
+    if (!this.#isFirstSight(mark)) this.#insert(mark, { token, kept })
   }
 
   /** Drops what is kept and meets the condition. */
   drop(isToGo: (kept: Kept) => boolean): void {
     for (const generation of [this.#young, this.#old])
-      for (const [tail, { kept }] of generation) if (isToGo(kept)) generation.delete(tail)
+      for (const [mark, { kept }] of generation) if (isToGo(kept)) generation.delete(mark)
   }
 
-  #promote(tail: string): Entry<Kept> | undefined {
-    const entry = this.#old.get(tail)
-    if (entry !== undefined) this.#insert(tail, entry)
+  #promote(mark: number): Entry<Kept> | undefined {
+    const entry = this.#old.get(mark)
+    if (entry !== undefined) this.#insert(mark, entry)
     return entry
   }
 
-  #insert(tail: string, entry: Entry<Kept>): void {
-    this.#young.set(tail, entry)
+  #insert(mark: number, entry: Entry<Kept>): void {
+    this.#young.set(mark, entry)
     if (this.#young.size < this.#generationSize) return
     this.#old = this.#young
     this.#young = new Map()
   }
 
-  #isFirstSight(token: string): boolean {
-    const mark = markOf(token)
+  #isFirstSight(mark: number): boolean {
     const slot = mark & (sightings - 1)
     if (this.#seen[slot] === mark) return false
     this.#seen[slot] = mark
@@ -61,12 +62,10 @@ export class RecurringTokens<Kept> {
   }
 }
 
-/** The end of the signature: as good as random, and short to hash. */
-function tailOf(token: string): string {
-  return token.slice(-32)
-}
-
-/** A hash of the last eight characters; a clash only means that a token is kept one sight earlier. */
+/**
+ * A hash of the last eight characters, which are as good as random in a signature. Where two tokens share one, the first
+ * is kept a sight earlier and then only one of them at a time.
+ */
 function markOf(token: string): number {
   let mark = 1
   for (let index = Math.max(0, token.length - 8); index < token.length; index++) {
