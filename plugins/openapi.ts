@@ -11,7 +11,12 @@ import { parseGuard } from '../src/token/guard.ts'
 import type { ProblemKind } from '../src/http/problem.ts'
 import type { Scheme } from '../src/token/authorization.ts'
 import type { Guard } from '../src/token/guard.ts'
-import type { SenderConstraints } from './sender-constraint.ts'
+import {
+  describeGuard,
+  type SchemeOptions,
+  schemesOf,
+  securitySchemesOf
+} from './guard-description.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -20,15 +25,12 @@ declare module 'fastify' {
   }
 }
 
-/** How tokens are sent to the API; absent: as bearer tokens alone. */
-export type OpenapiOptions = Partial<Pick<SenderConstraints, 'dpopAlgorithms' | 'dpopRequired'>>
-
 /**
  * Describes the routes registered after it as an OpenAPI 3.1 document: `app.swagger()`, once the app
  * is ready. Security requirements and problem answers follow from each route's `config` and schemas;
  * routes with `hide: true` in their schema are left out.
  */
-async function openapi(app: FastifyInstance, options: OpenapiOptions): Promise<void> {
+async function openapi(app: FastifyInstance, options: SchemeOptions): Promise<void> {
   const schemes = schemesOf(options)
   app.addSchema(ProblemSchema)
   await app.register(swagger, {
@@ -37,9 +39,7 @@ async function openapi(app: FastifyInstance, options: OpenapiOptions): Promise<v
       info,
       servers: [{ url: '/' }],
       tags,
-      components: {
-        securitySchemes: Object.fromEntries(schemes.map((name) => [name, securitySchemes[name]]))
-      }
+      components: { securitySchemes: securitySchemesOf(schemes) }
     },
     convertConstToEnum: false,
     refResolver: { buildLocalReference: ({ $id }) => $id as string },
@@ -67,7 +67,6 @@ const describeOperation =
     const { schema = {}, config = {} } = route
     const { accepts } = config
     const guard = parseGuard(config.auth)
-    const security = schemes.flatMap((scheme) => securityOf(guard, scheme))
     const problems = [
       ...guardProblems(guard),
       ...contentProblems(schema),
@@ -76,17 +75,7 @@ const describeOperation =
     const described = {
       ...schema,
       ...(accepts && { consumes: accepts }),
-      description: [
-        schema.description,
-        scopesInWords(guard),
-        rolesInWords(guard),
-        detailsInWords(guard),
-        signInInWords(guard),
-        guard?.senderConstrained === true && 'Needs a token that is bound to its sender.'
-      ]
-        .filter(Boolean)
-        .join(' '),
-      security,
+      ...describeGuard(guard, schema, schemes),
       'x-problems': problems
     }
     return { schema: described, url }
@@ -104,54 +93,6 @@ const describeProblems: SwaggerTransformObject = (described) => {
     }
   }
   return { ...head, paths, components: { ...components, ...problems } }
-}
-
-/** A token that is bound to a key can not be sent as a bearer token. */
-function schemesOf({ dpopAlgorithms = [], dpopRequired = false }: OpenapiOptions): Scheme[] {
-  if (dpopRequired) return ['dpop']
-  return dpopAlgorithms.length === 0 ? ['bearer'] : ['bearer', 'dpop']
-}
-
-/** One requirement for each way to satisfy a guard: `anyScope` gives a choice. */
-function securityOf(guard: Guard | undefined, scheme: Scheme): Record<string, string[]>[] {
-  if (guard === undefined) return []
-  const { scopes, anyScope } = guard
-  if (anyScope.length === 0) return [{ [scheme]: [...scopes] }]
-  return anyScope.map((scope) => ({ [scheme]: [...scopes, scope] }))
-}
-
-/** For pages that show the scopes of no scheme but OAuth 2. */
-function scopesInWords(guard: Guard | undefined): string {
-  const { scopes = [], anyScope = [] } = guard ?? {}
-  const choice = anyScope.map((scope) => `\`${scope}\``).join(' or ')
-  const needed = [...scopes.map((scope) => `\`${scope}\``), ...(choice ? [choice] : [])]
-  return needed.length === 0 ? '' : `Needs the scope ${needed.join(' and ')}.`
-}
-
-function rolesInWords(guard: Guard | undefined): string {
-  const { roles = [] } = guard ?? {}
-  const needed = roles.map((role) => `\`${role}\``).join(' and ')
-  return needed === '' ? '' : `Needs the role ${needed}.`
-}
-
-/** RFC 9396 has no place in OpenAPI. */
-function detailsInWords(guard: Guard | undefined): string {
-  const details = guard?.authorizationDetails
-  if (details === undefined) return ''
-  const rights = [...(details.actions ?? []), ...(details.datatypes ?? [])]
-  const needed = rights.map((right) => `\`${right}\``).join(' and ')
-  return `Needs authorization details of type \`${details.type}\`${needed && ` with ${needed}`}.`
-}
-
-/** RFC 9470 has no place in OpenAPI. */
-function signInInWords(guard: Guard | undefined): string {
-  const { acr = [], maxAge } = guard ?? {}
-  const choice = acr.map((value) => `\`${value}\``).join(' or ')
-  const needed = [
-    ...(choice ? [`of class ${choice}`] : []),
-    ...(maxAge === undefined ? [] : [`at most ${maxAge} seconds ago`])
-  ]
-  return needed.length === 0 ? '' : `Needs a sign-in ${needed.join(', ')}.`
 }
 
 function guardProblems(guard: Guard | undefined): ProblemKind[] {
@@ -203,19 +144,3 @@ const tags = [
   { name: 'discovery', description: 'What clients read before they call.' },
   { name: 'operations', description: 'For those who run the service.' }
 ]
-
-const securitySchemes = {
-  bearer: {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description:
-      'An access token of the configured issuer (RFC 6750). The names in a security requirement are the scopes that the token must hold.'
-  },
-  dpop: {
-    type: 'http',
-    scheme: 'DPoP',
-    description:
-      'An access token that is bound to a key of the client, and in the `DPoP` field a proof for this very request (RFC 9449). The names in a security requirement are the scopes that the token must hold.'
-  }
-} as const

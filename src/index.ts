@@ -38,6 +38,7 @@ const plugin = fp(latchkey, { name: 'latchkey-with-metadata', fastify: '5.x' })
 
 export default plugin
 export type { RefusedBecause } from '../plugins/denials.ts'
+export { describeGuards, type GuardDescriptions } from '../plugins/guard-description.ts'
 export type { Latchkey, LatchkeyOptions } from '../plugins/latchkey.ts'
 // its file types `request.exchangeToken`: compilers of users only read what is exported from here
 export type { ExchangeToken } from '../plugins/token-exchange.ts'
