@@ -14,7 +14,8 @@ import {
   type Standing,
   summarize,
   type Summary,
-  type Traffic
+  type Traffic,
+  warmUp
 } from './traffic.ts'
 import type { VerificationOrder, VerificationReport } from './verification.ts'
 
@@ -23,7 +24,7 @@ import type { VerificationOrder, VerificationReport } from './verification.ts'
 const isQuick = process.argv.includes('--quick')
 const effort: Effort = isQuick ? { rounds: 3, milliseconds: 60 } : { rounds: 7, milliseconds: 200 }
 /** Pairs of fresh processes for the figures of Latchkey: two processes of one program differ for as long as they live. */
-const pairs = isQuick ? 1 : 9
+const pairs = isQuick ? 1 : 7
 const pairEffort: Effort = { rounds: isQuick ? 3 : 5, milliseconds: isQuick ? 60 : 100 }
 
 const compared = [
@@ -98,6 +99,7 @@ async function standOfPairs(
   const standings = rows.map(() => names.map((): Standing[] => []))
   for (let pair = 0; pair < pairs; pair++) {
     await withServers(names, async (servers) => {
+      await warmUp(servers, load, rows)
       for (const [row, traffic] of rows.entries()) {
         const both = await compare(servers, load, traffic, pairEffort)
         for (const [place, standing] of both.entries()) standings[row]?.[place]?.push(standing)

@@ -57,7 +57,7 @@ export async function compare(
     const tokens = traffic.tokens()
     const isWarmUp = round < 0
     const order = isWarmUp
-      ? warmUpOrder(tokens, milliseconds)
+      ? warmUpOrder(tokens)
       : { tokens, requests: traffic.once ? tokens.length : Number.POSITIVE_INFINITY, milliseconds }
     for (let place = 0; place < servers.length; place++) {
       const index = (place + round + 1) % servers.length
@@ -71,9 +71,22 @@ export async function compare(
   return turns.map((own, index) => stand(own, measure, index === 0 ? 200 : traffic.status))
 }
 
+/**
+ * Has a server that was just started do some of all kinds of traffic: a process is no measure before its code is
+ * compiled, and the kind that comes first would pay for it.
+ */
+export async function warmUp(
+  servers: readonly Server[],
+  load: Load,
+  rows: readonly Traffic[]
+): Promise<void> {
+  for (const traffic of rows)
+    for (const server of servers) await takeTurn(server, load, warmUpOrder(traffic.tokens()))
+}
+
 /** Each token three times, if that doesn't take too long: caches may need the second sight, compilers more. */
-function warmUpOrder(tokens: readonly string[], milliseconds: number): Omit<LoadOrder, 'port'> {
-  return { tokens, requests: Math.max(2000, tokens.length * 3), milliseconds: milliseconds * 6 }
+function warmUpOrder(tokens: readonly string[]): Omit<LoadOrder, 'port'> {
+  return { tokens, requests: Math.max(2000, tokens.length * 3), milliseconds: 1500 }
 }
 
 async function takeTurn(server: Server, load: Load, order: Omit<LoadOrder, 'port'>): Promise<Turn> {
