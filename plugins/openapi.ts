@@ -67,7 +67,9 @@ const describeOperation =
     const { schema = {}, config = {} } = route
     const { accepts } = config
     const guard = parseGuard(config.auth)
-    const security = schemes.flatMap((scheme) => securityOf(guard, scheme))
+    const isOptional = guard?.optional === true
+    const required = schemes.flatMap((scheme) => securityOf(guard, scheme))
+    const security = isOptional ? [{}, ...required] : required
     const problems = [
       ...guardProblems(guard),
       ...contentProblems(schema),
@@ -78,6 +80,7 @@ const describeOperation =
       ...(accepts && { consumes: accepts }),
       description: [
         schema.description,
+        isOptional && 'An access token is optional; one that is sent must meet all that is needed.',
         scopesInWords(guard),
         rolesInWords(guard),
         detailsInWords(guard),
@@ -162,7 +165,7 @@ function guardProblems(guard: Guard | undefined): ProblemKind[] {
   const needsSignIn = acr.length > 0 || maxAge !== undefined
   return [
     'invalid-request',
-    'authentication-required',
+    ...(guard.optional ? [] : (['authentication-required'] as const)),
     'invalid-token',
     ...(needsSignIn ? (['insufficient-user-authentication'] as const) : []),
     'issuer-unavailable',
