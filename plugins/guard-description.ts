@@ -40,8 +40,11 @@ export function describeGuard(
   { description, security }: FastifySchema = {},
   schemes: readonly Scheme[]
 ): Pick<FastifySchema, 'description' | 'security'> {
+  const isOptional = guard?.optional === true
+  const required = schemes.flatMap((scheme) => securityOf(guard, scheme))
   const words = [
     description,
+    isOptional && 'An access token is optional; one that is sent must meet all that is needed.',
     scopesInWords(guard),
     rolesInWords(guard),
     detailsInWords(guard),
@@ -50,7 +53,7 @@ export function describeGuard(
   ].filter(Boolean)
   return {
     ...(words.length > 0 && { description: words.join(' ') }),
-    security: security ?? schemes.flatMap((scheme) => securityOf(guard, scheme))
+    security: security ?? (isOptional ? [{}, ...required] : required)
   }
 }
 

@@ -16,6 +16,7 @@ import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
 import { guardKey } from './plugin-options.ts'
 import { isProven } from './proof-of-possession.ts'
 import type { SenderConstraint } from './sender-constraint.ts'
+import { varyBy } from './vary.ts'
 
 /** The hook that every request goes through. */
 export type GuardHook = (
@@ -91,7 +92,12 @@ export function createGuardHook(
       findAuthorization(request.raw.rawHeaders),
       constraint.regime.schemes
     )
-    if (credentials.kind === 'none') return denials.noCredentials(request, reply, guard)
+    if (credentials.kind === 'none') {
+      if (!guard.optional) return denials.noCredentials(request, reply, guard)
+      // caches may store this answer, and have to know that it is not for callers with a token
+      varyBy(reply, 'Authorization')
+      return done()
+    }
     if (credentials.kind === 'invalid') {
       return denials.invalidRequest(request, reply, guard, credentials.description)
     }

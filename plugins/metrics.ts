@@ -126,7 +126,7 @@ function describeKeySets(registry: Registry, { keySets }: MetricsOptions): void 
   })
 }
 
-/** A public route, an unknown path, and what ended before its token was judged are one: no guard has spoken. */
+/** A public route, an unknown path, no token where it is optional, and what ended before its token was judged are one. */
 function outcomeOf(request: FastifyRequest): 'accepted' | 'not_judged' {
   // absent where the guard has not come yet
   const principal = request.principal as Principal | null | undefined

@@ -35,6 +35,7 @@ export interface Latchkey {
    * The UserInfo of the caller of a guarded request (OpenID Connect Core 1.0 section 5.3), from where the issuer's
    * `userinfo` option says.
    * @throws {ProblemError} if the issuer can not be asked or gives no usable answer
+   * @throws {TypeError} where `request.principal` is null
    */
   readUserInfo(request: FastifyRequest): Promise<UserInfoClaims>
   /**

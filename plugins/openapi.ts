@@ -103,7 +103,7 @@ function guardProblems(guard: Guard | undefined): ProblemKind[] {
   const needsSignIn = acr.length > 0 || maxAge !== undefined
   return [
     'invalid-request',
-    'authentication-required',
+    ...(guard.optional ? [] : (['authentication-required'] as const)),
     'invalid-token',
     ...(needsSignIn ? (['insufficient-user-authentication'] as const) : []),
     'issuer-unavailable',

@@ -31,7 +31,10 @@ export type LatchkeyOptions = SharedOptions &
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The verified caller. Present on guarded routes; null at run time where the route says `auth: false`. */
+    /**
+     * The verified caller. Present on guarded routes; null at run time where the route says `auth: false`, and for a
+     * request without credentials where it says `optional`.
+     */
     principal: Principal
   }
   interface FastifyContextConfig {

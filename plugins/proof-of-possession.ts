@@ -7,6 +7,7 @@ import type { Guard } from '../src/token/guard.ts'
 import type { Principal } from '../src/token/principal.ts'
 import { Refusal } from '../src/token/refusal.ts'
 import type { Denials } from './denials.ts'
+import { varyBy } from './vary.ts'
 
 /** A verified caller, and how the token came. */
 export interface Caller {
@@ -36,7 +37,8 @@ export async function isProven(
     else {
       if (verdict.nonce !== undefined) reply.header('dpop-nonce', verdict.nonce)
       const isByCertificate = principal.confirmation?.certificateThumbprint !== undefined
-      if (isByCertificate && judge.isForwarded(sent)) varyByCertificate(reply)
+      // RFC 9440 section 2.4
+      if (isByCertificate && judge.isForwarded(sent)) varyBy(reply, 'Client-Cert')
       return true
     }
   } catch (failure) {
@@ -44,10 +46,4 @@ export async function isProven(
     denials.stateUnavailable(request, reply, failure.message)
   }
   return false
-}
-
-/** RFC 9440 section 2.4. */
-function varyByCertificate(reply: FastifyReply): void {
-  const vary = reply.getHeader('vary')
-  reply.header('vary', vary === undefined ? 'Client-Cert' : `${String(vary)}, Client-Cert`)
 }

@@ -3,15 +3,14 @@ import { ProblemError } from '../src/http/problem.ts'
 import { checkTarget } from '../src/issuer/token-exchange-options.ts'
 import type { ExchangedToken, ExchangeTarget } from '../src/issuer/token-exchange.ts'
 import type { TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
-import type { Principal } from '../src/token/principal.ts'
 import { isScope } from '../src/token/scope.ts'
-import { accessTokenOf } from './access-token.ts'
+import { accessTokenOf, callerOf } from './access-token.ts'
 
 /**
  * Exchanges the caller's token for one with which this API calls another for them (RFC 8693). Look at its `scopes`:
  * the issuer may grant less. Never send it to the caller.
  * @throws {ProblemError} if the issuer has no `tokenExchange` (501), refuses (403), or can not be asked
- * @throws {TypeError} for a target that is none, and on a public route
+ * @throws {TypeError} for a target that is none, and where `request.principal` is null
  */
 export type ExchangeToken = (target: ExchangeTarget) => Promise<ExchangedToken>
 
@@ -28,9 +27,7 @@ export function createExchangeToken(issuers: TrustedIssuers) {
     this: FastifyRequest,
     target: ExchangeTarget
   ): Promise<ExchangedToken> {
-    const principal = this.principal as Principal | null
-    if (principal === null)
-      throw new TypeError('exchangeToken: found a public route, allowed: a route with a guard')
+    const principal = callerOf(this, 'exchangeToken')
     check(target)
     const exchange = issuers.get(principal.issuer)?.exchangeToken
     if (exchange === undefined) {

@@ -33,6 +33,12 @@ export interface GuardDeclaration {
    * a revoked one is then refused at once. Default false.
    */
   readonly uncached?: boolean | undefined
+  /**
+   * Whether a request without credentials is let in as well, with null as its `request.principal`; also one whose token is
+   * in the query alone, or in a scheme that is not accepted: neither is ever read. One that has a token is judged as
+   * without this member: by all the others, and a bad token is refused. Default false.
+   */
+  readonly optional?: boolean | undefined
   /** Asked last, and at once: false refuses the caller, a throw is an internal error. */
   readonly allow?: ((principal: Principal) => boolean) | undefined
 }
@@ -43,6 +49,8 @@ export interface Guard extends Requirements {
   readonly demands: readonly Demand[]
   /** Whether no kept introspection answer will do. */
   readonly uncached: boolean
+  /** Whether requests without credentials are let in. */
+  readonly optional: boolean
 }
 
 const scopeList = 'a list of one or more scopes (RFC 6749 section 3.3)'
@@ -60,6 +68,7 @@ const allowed = {
   authorizationDetails:
     'an object with a type and perhaps lists of actions and datatypes, and the path parameter identifier',
   uncached: 'true or false',
+  optional: 'true or false',
   allow: 'a function of the principal that answers true or false at once'
 } as const satisfies Record<keyof GuardDeclaration, string>
 
@@ -118,7 +127,8 @@ function createGuard(declaration: GuardDeclaration): Guard {
     allow: predicateOf(declaration.allow)
   }
   const uncached = switchOf('uncached', declaration.uncached)
-  return Object.freeze({ ...required, demands: demandsOf(required), uncached })
+  const optional = switchOf('optional', declaration.optional)
+  return Object.freeze({ ...required, demands: demandsOf(required), uncached, optional })
 }
 
 function listOf(

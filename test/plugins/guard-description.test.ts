@@ -21,6 +21,7 @@ async function describe(t: Test, options: Partial<LatchkeyOptions> = {}) {
     '/public': false,
     '/scopes': { scopes: ['a'], anyScope: ['b', 'c'] },
     '/roles': { allow: () => true, acr: ['gold'] },
+    '/optional': { scopes: ['a'], optional: true },
     '/own': { scopes: ['a'] }
   } as const
   for (const [path, auth] of Object.entries(routes)) {
@@ -44,6 +45,7 @@ void t.test('a user of the plugin has @fastify/swagger describe routes by guards
   t.strictSame(of('/plain')?.security, [{ bearer: [] }])
   t.strictSame(of('/public')?.security, [])
   t.strictSame(of('/scopes')?.security, [{ bearer: ['a', 'b'] }, { bearer: ['a', 'c'] }])
+  t.strictSame(of('/optional')?.security, [{}, { bearer: ['a'] }])
   t.equal(of('/scopes')?.description, 'Mine. Needs the scope `a` and `b` or `c`.')
   t.equal(of('/roles')?.description, 'Mine. Needs a sign-in of class `gold`.')
   t.equal(of('/any')?.description, 'Mine.')

@@ -36,7 +36,9 @@ async function describedApp(): Promise<Document> {
     '/by-issuer': { issuers: ['https://id.example.com'] },
     '/by-client': { clients: ['backend'] },
     '/by-role': { roles: ['admin', 'auditor'] },
-    '/by-predicate': { allow: () => false }
+    '/by-predicate': { allow: () => false },
+    '/optional': { optional: true },
+    '/optional-scope': { optional: true, anyScope: ['a', 'b'] }
   }))
     app.get(path, { config: { auth }, schema: noteAnswer }, () => ({ text: '' }))
   app.put(
@@ -70,7 +72,7 @@ t.test('an OpenAPI document of the routes', async (t) => {
     t.equal(document.openapi, '3.1.0')
     t.strictSame(
       Object.keys(document.paths),
-      '/open /any-token /vault /by-details /by-issuer /by-client /by-role /by-predicate /notes/{id}'.split(
+      '/open /any-token /vault /by-details /by-issuer /by-client /by-role /by-predicate /optional /optional-scope /notes/{id}'.split(
         ' '
       )
     )
@@ -97,6 +99,20 @@ t.test('an OpenAPI document of the routes', async (t) => {
       description: 'Needs a sign-in of class `gold` or `silver`, at most 300 seconds ago.',
       security: [{ bearer: [] }],
       responses: { 401: { $ref: /or-insufficient-user-authentication$/ } }
+    })
+  })
+
+  t.test('says that a token is optional, and what is asked of one', async (t) => {
+    t.strictSame(operation(document, '/optional', 'get').security, [{}, { bearer: [] }])
+    const scoped = operation(document, '/optional-scope', 'get')
+    t.strictSame(scoped.security, [{}, { bearer: ['a'] }, { bearer: ['b'] }])
+    t.match(scoped, {
+      description: /^An access token is optional; .* Needs the scope `a` or `b`\.$/,
+      responses: {
+        400: { $ref: /\/invalid-request$/ },
+        401: { $ref: /\/invalid-token$/ },
+        403: { $ref: /\/insufficient-scope$/ }
+      }
     })
   })
 

@@ -115,6 +115,8 @@ const malformed: [declaration: unknown, name: RegExp][] = [
   [{ authorizationDetails: { type: '"' } }, /^config\.auth\.authorizationDetails/],
   [{ authorizationDetails: { type: 'x', actions: [] } }, /^config\.auth\.authorizationDetails/],
   [{ authorizationDetails: { type: 'x', action: ['a'] } }, /^config\.auth\.authorizationDetails/],
+  [{ optional: 'yes' }, /^config\.auth\.optional: found "yes", allowed: true or false/],
+  [{ optional: null }, /^config\.auth\.optional: found null/],
   [{ allow: true }, /^config\.auth\.allow: found true, allowed: a function/],
   [{ allow: async () => true }, /^config\.auth\.allow: found "an async function"/]
 ]
