@@ -1,12 +1,16 @@
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
 import type { SenderConstraints } from '../plugins/sender-constraint.ts'
+import { metadataBelowRoot, metadataPath } from '../src/http/resource-metadata.ts'
 
 /** What the metadata says, and where it is served. */
 export interface ProtectedResourceOptions {
   /** The URL that clients call, known at the latest when the service listens (RFC 9728 section 1.2). */
   readonly resource: () => string
-  /** Where the metadata is served; an OpenAPI document names the first place only. */
+  /**
+   * Where the metadata is served; an OpenAPI document names the first place only. {@link metadataBelowRoot} stands for
+   * the path that belongs to the resource (RFC 9728 section 3.1), and no other.
+   */
   readonly paths: readonly string[]
   /** The issuers that clients are told, which may change. */
   readonly issuers: () => readonly string[]
@@ -52,11 +56,17 @@ export default async function protectedResource(
   for (const path of paths) {
     const hide = path !== paths[0]
     const options = { schema: { ...schema, hide }, config: { auth: false } } as const
-    app.get(path, options, async (_request, reply) => {
+    app.get(path, options, async ({ url }, reply) => {
+      if (path === metadataBelowRoot && pathOf(url) !== metadataPath(resource()))
+        return reply.callNotFound()
       reply.header('cache-control', 'public, max-age=3600')
       return metadata()
     })
   }
+}
+
+function pathOf(url: string): string | undefined {
+  return url.split('?', 1)[0]
 }
 
 /** A member without values is left out (RFC 9728 section 3.2). */

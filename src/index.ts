@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import guard, { type LatchkeyOptions } from '../plugins/latchkey.ts'
 import protectedResource from '../routes/protected-resource.ts'
 import { registerReceivers } from '../routes/receivers.ts'
-import { metadataPath, metadataRoot } from './http/resource-metadata.ts'
+import { metadataBelowRoot, metadataPath, metadataRoot } from './http/resource-metadata.ts'
 
 /**
  * Guards every route of the context it is registered in with the access tokens of the trusted issuers: deny by
@@ -19,7 +19,8 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
   if (app.prefix !== '') throw outsideTheRoot(app.prefix)
   await app.register(protectedResource, {
     resource: typeof publicUrl === 'string' ? () => publicUrl : publicUrl,
-    paths: [typeof publicUrl === 'string' ? metadataPath(publicUrl) : metadataRoot],
+    paths:
+      typeof publicUrl === 'string' ? [metadataPath(publicUrl)] : [metadataRoot, metadataBelowRoot],
     issuers: () => app.latchkey.issuers,
     scopes: () => app.latchkey.scopes(),
     authorizationDetailsTypes: () => app.latchkey.authorizationDetailsTypes(),

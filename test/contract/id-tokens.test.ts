@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { IssuerOptions } from '../../src/issuer/issuer-options.ts'
 import { startTestIssuer } from '../../src/testing.ts'
+import { startApi } from '../support/api.ts'
 import { assertCleanLog, createApp, startGuardedApp } from '../support/guarded-app.ts'
 import { assertInvalidToken } from '../support/outcomes.ts'
 
@@ -38,6 +39,16 @@ const both = await startGuardedApp(
   { '/mine': { clients: [client] } }
 )
 const only = await startGuardedApp(t, { ...trusted, audience: client, tokens: ['id'] })
+/** As docs/providers/google.md configures it. */
+const byPreset: IssuerOptions = {
+  ...trusted,
+  audience: [client, android],
+  preset: 'google',
+  tokens: ['id']
+}
+const preset = await startGuardedApp(t, byPreset, {
+  '/company': { allow: ({ claims }) => claims['hd'] === 'example.com' }
+})
 
 void t.test('BCP-6: without the switch an ID token is refused', async (t) => {
   for (const audience of [issuer.audience, client]) {
@@ -46,7 +57,7 @@ void t.test('BCP-6: without the switch an ID token is refused', async (t) => {
   }
 })
 
-for (const [name, { call }] of Object.entries({ both, only }))
+for (const [name, { call }] of Object.entries({ both, only, preset }))
   void t.test(`an ID token as Google makes it is accepted (${name})`, async (t) => {
     const token = await mint()
     for (const time of ['first', 'second', 'third']) {
@@ -64,6 +75,24 @@ for (const [name, { call }] of Object.entries({ both, only }))
     }
     t.equal((await call({ token, path: '/documents' })).status, 403, 'it grants no scope')
   })
+
+void t.test('with the preset google its ID tokens say all that is known of a caller', async (t) => {
+  const path = '/company'
+  t.equal((await preset.call({ token: await mint(), path })).status, 200)
+  t.equal((await preset.call({ token: await mint({ hd: undefined }), path })).status, 403)
+  t.equal((await preset.call({ token: await mint({ azp: android }) })).status, 200, 'another app')
+  for (const aud of ['other', issuer.audience])
+    assertInvalidToken(t, await preset.call({ token: await mint({ aud, azp: aud }) }), aud)
+
+  const about = '/about'
+  const { ask } = await startApi(t, byPreset, (app) => {
+    app.get(about, (request) => app.latchkey.readUserInfo(request))
+  })
+  const { status, json } = await ask(await mint(), about)
+  t.equal(status, 200)
+  const { sub, email } = google
+  t.match(json, { sub, email }, 'UserInfo, which ID tokens do not open, is not asked')
+})
 
 void t.test('an ID token as Apple makes it, without typ and azp, is accepted', async (t) => {
   const claims = { azp: undefined, at_hash: undefined, nonce: undefined, nonce_supported: true }
@@ -191,7 +220,7 @@ void t.test('wrong settings stop the start in one line', async (t) => {
     await t.rejects(createApp({ ...trusted, ...more }), { message })
 })
 
-for (const [name, guarded] of Object.entries({ both, only }))
+for (const [name, guarded] of Object.entries({ both, only, preset }))
   void t.test(`no line of the log holds a token that was sent (${name})`, async (t) =>
     assertCleanLog(t, guarded)
   )

@@ -36,6 +36,12 @@ const forms: Readonly<Record<string, Form>> = {
     guarded: '/api/documents',
     metadata: `${root}/api/`
   },
+  'the plugin, with a path told by a function': {
+    build: (t, publicUrl) => withPlugin(t, publicUrl, () => publicUrl),
+    path: '/api/v1',
+    guarded: '/api/v1/documents',
+    metadata: `${root}/api/v1`
+  },
   'the service': { build: service, path: '', guarded: '/documents', metadata: root },
   'the service, with a path': {
     build: service,
@@ -107,10 +113,14 @@ function bearer(token: string): Record<string, string> {
   return { authorization: `Bearer ${token}` }
 }
 
-async function withPlugin(t: Test, publicUrl: string): Promise<FastifyInstance> {
+async function withPlugin(
+  t: Test,
+  publicUrl: string,
+  option: string | (() => string) = publicUrl
+): Promise<FastifyInstance> {
   const app = Fastify({ forceCloseConnections: true })
   t.teardown(() => app.close())
-  await app.register(latchkey, { ...issuer.options, publicUrl })
+  await app.register(latchkey, { ...issuer.options, publicUrl: option })
   const prefix = new URL(publicUrl).pathname.replace(/\/$/, '')
   app.get(`${prefix}/documents`, { config: { auth: { scopes: ['documents:read'] } } }, () => [])
   return app

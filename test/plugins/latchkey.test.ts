@@ -302,6 +302,25 @@ void t.test(
   }
 )
 
+void t.test(
+  'PRM-1, PRM-2: where a function tells the public URL, its metadata stands there and at the root',
+  async (t) => {
+    const app = create(t)
+    app.setNotFoundHandler((_request, reply) => reply.code(404).send('nothing here'))
+    await app.register(latchkey, { ...issuer.options, publicUrl: () => 'https://h.example/api/v1' })
+    const root = '/.well-known/oauth-protected-resource'
+    for (const url of [root, `${root}/api/v1`, `${root}/api/v1?a=b`]) {
+      const answer = await app.inject(url)
+      t.equal(answer.json().resource, 'https://h.example/api/v1', url)
+    }
+    for (const path of ['/', '/api', '/api/v1/', '/api/v1/x', '/API/v1', '/other', '//api/v1']) {
+      const { statusCode, body, headers } = await app.inject(root + path)
+      t.strictSame([statusCode, body], [404, 'nothing here'], path)
+      t.equal(headers['cache-control'], undefined, path)
+    }
+  }
+)
+
 void t.test('a public URL is refused where its metadata could not stand at the root', async (t) => {
   const app = create(t)
   const options = { ...issuer.options, publicUrl: 'https://api.example.com/a' }
