@@ -1,6 +1,7 @@
 import type { ClaimMapping } from '../token/claim-mapping.ts'
 import type { IdTokenPolicy } from '../token/id-token.ts'
 import type { TokenKind } from './opaque-token-options.ts'
+import type { TokenMarkOptions } from './token-marks.ts'
 import { check, isListOf, isText, wrongOption } from '../config/option-check.ts'
 import { isObject } from '../json/object.ts'
 
@@ -46,6 +47,18 @@ export function readIdTokenOptions(
     'one or more client ids'
   )
   return { clientIds: new Set(clientIds), areOnly, mapping: withoutScopes(mapping) }
+}
+
+/** Required claims are those of access tokens: left out without a word, the check would be missed. */
+export function refuseClaimsOfIdTokens({
+  issuer,
+  tokens,
+  requiredClaims
+}: Pick<IdTokenSettings, 'issuer' | 'tokens'> & TokenMarkOptions): void {
+  if (requiredClaims === undefined || tokens?.every((kind) => kind === 'id') !== true) return
+  const allowed =
+    'nothing, as tokens has "id" alone and they are asked of access tokens; see allow in config.auth'
+  throw wrongOption(`requiredClaims of ${issuer}`, 'a value', allowed)
 }
 
 /**

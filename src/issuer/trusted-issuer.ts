@@ -8,7 +8,7 @@ import type { Verifier } from '../token/verdict.ts'
 import { type BoundedFetchOptions, createBoundedFetch } from './bounded-fetch.ts'
 import { createCallerClaims } from './caller-claims.ts'
 import { createDecryption, type Decryption } from './decryption.ts'
-import { readIdTokenOptions } from './id-token-options.ts'
+import { readIdTokenOptions, refuseClaimsOfIdTokens } from './id-token-options.ts'
 import { KeySet, type KeySetStore } from './key-set.ts'
 import { createKeySource, type KeySource } from './key-source.ts'
 import {
@@ -87,6 +87,7 @@ export function createTrustedIssuer(
   dependencies: TrustDependencies
 ): TrustedIssuer {
   checkNames(given)
+  refuseClaimsOfIdTokens(given)
   const options = withStaticKeys(withProfile(withPreset(given)))
   const policy = createPolicy(options)
   checkTenants(options)

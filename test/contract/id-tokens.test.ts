@@ -214,6 +214,10 @@ void t.test('wrong settings stop the start in one line', async (t) => {
       { tokens: ['id'], idTokens: { clientIds: 'x' } },
       /^idTokens.clientIds of .*allowed: clientId$/
     ],
+    [
+      { tokens: ['id'], requiredClaims: { hd: 'example.com' } },
+      /^requiredClaims of .*: found a value, allowed: nothing, as tokens has "id" alone/
+    ],
     [{ tokens: ['id_token'] }, /^tokens of .*: found \["id_token"\], allowed: .*jwt, opaque, id$/]
   ]
   for (const [more, message] of wrong)
