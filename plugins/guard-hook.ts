@@ -92,12 +92,10 @@ export function createGuardHook(
       findAuthorization(request.raw.rawHeaders),
       constraint.regime.schemes
     )
-    if (credentials.kind === 'none') {
-      if (!guard.optional) return denials.noCredentials(request, reply, guard)
-      // caches may store this answer, and have to know that it is not for callers with a token
-      varyBy(reply, 'Authorization')
-      return done()
-    }
+    // caches that store an answer have to know that it is for a caller, or for those who are none
+    if (guard.optional) varyBy(reply, 'Authorization')
+    if (credentials.kind === 'none')
+      return guard.optional ? done() : denials.noCredentials(request, reply, guard)
     if (credentials.kind === 'invalid') {
       return denials.invalidRequest(request, reply, guard, credentials.description)
     }

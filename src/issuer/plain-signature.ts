@@ -57,7 +57,8 @@ export function createPlainSignatureCheck(
     const parameters = prepared.get(algorithm)
     const end = token.lastIndexOf('.')
     const length = decodeBase64url(token.slice(end + 1), signature)
-    if (parameters === undefined || length === undefined) return false
+    if (parameters === undefined || length === undefined || end < 1 || end > signed.length)
+      return false
     // as UTF-8, in which no other text has the octets that were signed
     if (signed.write(token, 0, end, 'utf8') !== end) return false
     const { digest, key } = parameters

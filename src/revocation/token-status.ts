@@ -6,6 +6,7 @@ import { type ClosableFetch, isAllowedUrl } from '../issuer/bounded-fetch.ts'
 import { IssuerFaultError } from '../issuer/issuer-fault.ts'
 import type { TokenKind } from '../issuer/opaque-token-options.ts'
 import { mediaTypeOf } from '../issuer/response.ts'
+import { issuerUnavailable } from '../issuer/upstream-problem.ts'
 import type { SignedAnswerContext } from '../issuer/signed-answer.ts'
 import { isObject } from '../json/object.ts'
 import type { Observer } from '../observe/observer.ts'
@@ -63,7 +64,8 @@ const what = 'the status list'
 export function createStatusListMemory(): StatusListMemory {
   return new LRUCache({
     maxSize: maxMemory,
-    sizeCalculation: ({ value }) => overhead + (value === 'unavailable' ? 0 : value.size)
+    sizeCalculation: ({ value }, name) =>
+      overhead + 2 * name.length + (value === 'unavailable' ? 0 : value.size)
   })
 }
 
@@ -139,23 +141,30 @@ async function askFor(
   context: TokenStatusContext
 ): Promise<Answer<Reading>> {
   const { observer, clock, keySet } = context
+  const before =
+    known !== undefined && known !== 'unavailable' && counts(known, issuer, context)
+      ? known
+      : undefined
   try {
     const list = await download(uri, issuer, context)
-    const isOlder = known !== undefined && known !== 'unavailable' && list.issuedAt < known.issuedAt
-    if (isOlder) throw new IssuerFaultError(what, 'is older than the one before')
-    return { value: { ...list, isOutdated: false }, usableUntil: list.freshUntil }
+    if (before !== undefined && list.issuedAt < before.issuedAt)
+      throw new IssuerFaultError(what, 'is older than the one before')
+    if (!keySet.isRetired)
+      return { value: { ...list, isOutdated: false }, usableUntil: list.freshUntil }
   } catch (cause) {
-    // its options changed meanwhile: by the new ones it is asked for anew
-    if (keySet.isRetired) return { value: 'unavailable', usableUntil: 0 }
-    observer.issuerTrouble({ issuer, doing: `reading the status list ${placeOf(uri)}`, cause })
-    const retryAt = clock() + retrySeconds * 1000
-    if (known === undefined || known === 'unavailable' || !counts(known, issuer, context))
-      return { value: 'unavailable', usableUntil: retryAt }
-    const { validUntil } = known
-    const freshUntil = Math.min(retryAt, validUntil)
-    const value = { ...known, isOutdated: true, freshUntil }
-    return { value, usableUntil: freshUntil, staleUntil: validUntil }
+    if (!keySet.isRetired)
+      observer.issuerTrouble({ issuer, doing: `reading the status list ${placeOf(uri)}`, cause })
   }
+  // its options changed meanwhile: by the new ones it is asked for anew
+  if (keySet.isRetired) throw issuerUnavailable(1)
+  const retryAt = clock() + retrySeconds * 1000
+  if (before === undefined || !counts(before, issuer, context))
+    return { value: 'unavailable', usableUntil: retryAt }
+  const { validUntil } = before
+  const freshUntil = Math.min(retryAt, validUntil)
+  // while attempts follow one another nobody waits; after a pause somebody does, since the list may be long outdated
+  const staleUntil = Math.min(freshUntil + retrySeconds * 1000, validUntil)
+  return { value: { ...before, isOutdated: true, freshUntil }, usableUntil: freshUntil, staleUntil }
 }
 
 /** Whether a list is in time, and the key that signed it still one of the issuer's. */

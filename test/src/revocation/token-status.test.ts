@@ -211,3 +211,26 @@ void t.test('an attempt that fails shortly before the end does not put it off', 
   judge.ahead = 107 * second
   t.equal(await judge.judge(token), 'unavailable')
 })
+
+void t.test('an attempt that failed is no reason to use a list after a long pause', async (t) => {
+  const judge = await startJudge(t, options)
+  serve('/pause', listOf([0]), { claims: { ttl: 60, exp: inSeconds(86_400) } })
+  const token = await mintLong('/pause', 0)
+  t.equal(await judge.judge(token), 'ada')
+  server.on('/pause', status(503))
+  judge.ahead = 61 * second
+  t.equal(await judge.judge(token), 'ada')
+  serve('/pause', listOf([1]), { claims: { ttl: 60, exp: inSeconds(86_400) } })
+  judge.ahead = 3600 * second
+  t.equal(await judge.judge(token), 'invalid_status')
+})
+
+void t.test('an older copy is better than none', async (t) => {
+  const judge = await startJudge(t, options)
+  serve('/restored', listOf([0]), { claims: { ttl: 60 } })
+  const token = await mintLong('/restored', 0)
+  t.equal(await judge.judge(token), 'ada')
+  serve('/restored', listOf([0]), { claims: { ttl: 60, iat: inSeconds(-100) } })
+  judge.ahead = 61 * second
+  t.equal(await judge.judge(token), 'ada')
+})
