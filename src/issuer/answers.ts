@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import { issuerUnavailable } from './upstream-problem.ts'
 
 /** An answer of an issuer, and how long it may be used again. */
@@ -28,11 +28,12 @@ export interface Answers<Value> {
 /** What is kept of answers, by their names. */
 export type AnswerMemory<Value> = LRUCache<string, Answer<Value> & { readonly since: number }>
 
-/** Most answers that are kept, or a memory that is shared; and milliseconds since the epoch. */
-export type AnswersOptions<Value> = { readonly clock: () => number } & (
-  | { readonly max: number }
-  | { readonly memory: AnswerMemory<Value> }
-)
+export interface AnswersOptions<Value> {
+  /** Where answers are kept. Called with the first question: some take the memory for all of them at once. */
+  readonly memory: () => AnswerMemory<Value>
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+}
 
 /** Milliseconds for which an answer can not be forgotten. */
 const minAge = 10_000
@@ -43,16 +44,13 @@ const maxRunning = 1000
  * Keeps what an issuer answered for as long as it may be used; asks once at a time; keeps no failure.
  * @throws {ProblemError} `issuer-unavailable` for a question on top of a thousand that run
  */
-export function createAnswers<Value>(options: AnswersOptions<Value>): Answers<Value> {
-  const { clock } = options
-  // one of its own is made with the first answer, since it takes the memory for all of them at once
-  let answers = 'memory' in options ? options.memory : undefined
+export function createAnswers<Value>({ memory, clock }: AnswersOptions<Value>): Answers<Value> {
+  let answers: AnswerMemory<Value> | undefined
   const running = new Map<string, Promise<Value>>()
 
   const run = async (name: string, ask: Ask<Value>): Promise<Value> => {
     const answer = await ask(answers?.get(name)?.value)
-    answers ??= new LRUCache({ max: 'max' in options ? options.max : 0 })
-    answers.set(name, { ...answer, since: clock() })
+    answers?.set(name, { ...answer, since: clock() })
     return answer.value
   }
 
@@ -64,7 +62,8 @@ export function createAnswers<Value>(options: AnswersOptions<Value>): Answers<Va
   }
 
   const read = async (name: string, ask: Ask<Value>): Promise<Value> => {
-    const answer = answers?.get(name)
+    answers ??= memory()
+    const answer = answers.get(name)
     if (answer !== undefined && clock() < answer.usableUntil) return answer.value
     const asking = running.get(name) ?? start(name, ask)
     if (answer?.staleUntil === undefined || clock() >= answer.staleUntil) return asking
@@ -74,7 +73,8 @@ export function createAnswers<Value>(options: AnswersOptions<Value>): Answers<Va
 
   const forget = (name: string, value: Value): void => {
     const answer = answers?.get(name)
-    if (answer?.value !== value || answer === undefined || clock() < answer.since + minAge) return
+    if (answer === undefined || answer.value !== value || clock() < answer.since + minAge) return
+    // not deleted: whoever asks next is told it
     answers?.set(name, { ...answer, usableUntil: 0, staleUntil: 0 })
   }
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { ProblemError } from '../http/problem.ts'
 import type { Observer } from '../observe/observer.ts'
 import type { Principal } from '../token/principal.ts'
@@ -67,7 +68,10 @@ const unusable = 'The issuer did not exchange the access token.'
  */
 export function createTokenExchange(options: TokenExchangeOptions): TokenExchange {
   const { issuer, keySet, observer, clock } = options
-  const answers = createAnswers<ExchangedToken>({ max: maxKept, clock })
+  const answers = createAnswers<ExchangedToken>({
+    memory: () => new LRUCache({ max: maxKept }),
+    clock
+  })
 
   const exchange = async (token: string, target: ExchangeTarget): Promise<ExchangedToken> => {
     const endpoint = endpointOf(keySet)

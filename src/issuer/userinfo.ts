@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { ProblemError } from '../http/problem.ts'
 import type { Principal } from '../token/principal.ts'
 import { createAnswers, digestOf } from './answers.ts'
@@ -48,7 +49,10 @@ const unusable = 'The issuer did not answer with UserInfo.'
  */
 export function createUserInfoReader(options: UserInfoOptions): UserInfoReader {
   const { keySet, clock } = options
-  const answers = createAnswers<UserInfoClaims>({ max: maxAnswers, clock })
+  const answers = createAnswers<UserInfoClaims>({
+    memory: () => new LRUCache({ max: maxAnswers }),
+    clock
+  })
   return async (token, principal) =>
     answers(digestOf(token), async () => {
       const value = await readUserInfo(endpointOf(keySet), token, principal, options)

@@ -86,7 +86,7 @@ export function createStatusCheck(
   check(areJwts, setting, mode, 'off, as tokens are introspected')
   const home = new URL(issuer)
   const { clock, memory } = context
-  const read = createAnswers<Reading>({ memory, clock })
+  const read = createAnswers<Reading>({ memory: () => memory, clock })
 
   const look = async (iss: string, { uri, index }: StatusReference) => {
     const name = `${iss} ${uri}`

@@ -27,10 +27,8 @@ export function awaitKey(
 }
 
 /** A key that a healthy issuer does not have is the token's fault; during an outage nobody can tell. */
-function withoutKey(issuer: TrustedIssuer): Verdict {
-  return issuer.keySet.isFailing ? unavailable(issuer) : refusals.unknown_key
-}
-
-function unavailable({ policy, keySet }: TrustedIssuer): IssuerUnavailable {
-  return new IssuerUnavailable(policy.issuer, keySet.retryAfterSeconds)
+function withoutKey({ policy, keySet }: TrustedIssuer): Verdict {
+  return keySet.isFailing
+    ? new IssuerUnavailable(policy.issuer, keySet.retryAfterSeconds)
+    : refusals.unknown_key
 }

@@ -192,6 +192,7 @@ class TokenVerifier {
     return statusOf(claims).then((status) => {
       // while a list was read, time passed, and other keys or options may have come
       const now = this.#clock()
+      // uncached, as whoever asked may have wanted it so
       if (!isCurrent(found, now)) return this.#judge(jwt, now, true)
       if (typeof status !== 'number') return status
       const refusal = judgeToken(header, claims, issuer, now / 1000)

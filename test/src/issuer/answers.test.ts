@@ -1,9 +1,10 @@
+import { LRUCache } from 'lru-cache'
 import t from 'tap'
 import { createAnswers } from '../../../src/issuer/answers.ts'
 import { withResolver } from '../../support/promise.ts'
 
 t.test('an issuer that hangs can not be asked without end', async (t) => {
-  const answers = createAnswers<string>({ max: 10, clock: () => 0 })
+  const answers = createAnswers<string>({ memory: () => new LRUCache({ max: 10 }), clock: () => 0 })
   const { promise, resolve } = withResolver()
   const ask = async () => {
     await promise
@@ -20,7 +21,10 @@ t.test('an issuer that hangs can not be asked without end', async (t) => {
 })
 
 t.test('what was pushed out of the memory can be forgotten as well', async (t) => {
-  const answers = createAnswers<string | undefined>({ max: 1, clock: () => 0 })
+  const answers = createAnswers<string | undefined>({
+    memory: () => new LRUCache({ max: 1 }),
+    clock: () => 0
+  })
   const ask = async () => ({ value: undefined, usableUntil: 1 })
   for (const name of ['one', 'two']) t.equal(await answers(name, ask), undefined)
   t.doesNotThrow(() => answers.forget('one', undefined))

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { createStatusListMemory } from '../../../src/revocation/token-status.ts'
 import { startJudge } from '../../support/issuer-judge.ts'
 import { hang, status } from '../../support/hostile-issuer.ts'
 import { withResolver } from '../../support/promise.ts'
@@ -233,4 +234,11 @@ void t.test('an older copy is better than none', async (t) => {
   serve('/restored', listOf([0]), { claims: { ttl: 60, iat: inSeconds(-100) } })
   judge.ahead = 61 * second
   t.equal(await judge.judge(token), 'ada')
+})
+
+void t.test('long names of lists count as what is kept of them does', async (t) => {
+  const memory = createStatusListMemory()
+  for (let index = 0; index < 10_000; index++)
+    memory.set(`${'x'.repeat(12_000)}${index}`, { value: 'unavailable', usableUntil: 0, since: 0 })
+  t.ok(memory.size * 2 * 12_000 <= 64 * 1024 * 1024, `${memory.size} are kept`)
 })
