@@ -49,6 +49,9 @@ export function describeGuard(
     rolesInWords(guard),
     detailsInWords(guard),
     signInInWords(guard),
+    // not which: that is nobody's business who is none of them
+    (guard?.issuers.length ?? 0) > 0 && 'Open to tokens of certain issuers only.',
+    (guard?.clients.length ?? 0) > 0 && 'Open to certain clients only.',
     guard?.senderConstrained === true && 'Needs a token that is bound to its sender.'
   ].filter(Boolean)
   return {

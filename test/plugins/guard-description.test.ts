@@ -21,6 +21,7 @@ async function describe(t: Test, options: Partial<LatchkeyOptions> = {}) {
     '/public': false,
     '/scopes': { scopes: ['a'], anyScope: ['b', 'c'] },
     '/roles': { allow: () => true, acr: ['gold'] },
+    '/few': { issuers: ['https://id.example.com'], clients: ['backend'] },
     '/optional': { scopes: ['a'], optional: true },
     '/own': { scopes: ['a'] }
   } as const
@@ -48,6 +49,8 @@ void t.test('a user of the plugin has @fastify/swagger describe routes by guards
   t.strictSame(of('/optional')?.security, [{}, { bearer: ['a'] }])
   t.equal(of('/scopes')?.description, 'Mine. Needs the scope `a` and `b` or `c`.')
   t.equal(of('/roles')?.description, 'Mine. Needs a sign-in of class `gold`.')
+  const few = 'Mine. Open to tokens of certain issuers only. Open to certain clients only.'
+  t.equal(of('/few')?.description, few)
   t.equal(of('/any')?.description, 'Mine.')
   t.equal(of('/any')?.summary, '/any')
   t.notOk('description' in (of('/plain') ?? {}))
