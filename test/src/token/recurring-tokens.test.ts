@@ -52,6 +52,22 @@ void t.test('a token in use outlives those that come after it', async (t) => {
   t.equal(tokens.find('in use'), 0)
 })
 
+void t.test(
+  'all of many tokens that come in the same order again and again are kept',
+  async (t) => {
+    const tokens = new RecurringTokens<number>(10_000)
+    const names = Array.from({ length: 5000 }, (_, index) => nameOf(index))
+    for (let round = 0; round < 100; round++) {
+      for (const [index, name] of names.entries())
+        if (tokens.find(name) === undefined) tokens.keep(name, index)
+    }
+    t.same(
+      names.filter((name) => tokens.find(name) === undefined),
+      []
+    )
+  }
+)
+
 function nameOf(index: number): string {
   return `token-${index * 7919}`
 }
