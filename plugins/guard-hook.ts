@@ -25,6 +25,14 @@ export type GuardHook = (
   done: (error?: Error) => void
 ) => void
 
+/** A request that is guarded, and whom it is handed on to. */
+interface Guarded {
+  readonly guard: Guard
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly done: (error?: Error) => void
+}
+
 /** Credentials with an access token. */
 type AccessToken = Extract<Credentials, { readonly token: string }>
 
@@ -50,11 +58,7 @@ export function createGuardHook(
       location === (typeof publicUrl === 'function' ? publicUrl() : publicUrl)
   }
 
-  const admit = (
-    guard: Guard,
-    verdict: Principal,
-    ...[request, reply, done]: Parameters<GuardHook>
-  ): void => {
+  const admit = ({ guard, request, reply, done }: Guarded, verdict: Principal): void => {
     const denial = judge(guard, verdict, surroundings, request.params)
     if (denial instanceof Refusal) return denials.invalidToken(request, reply, guard, denial)
     if (denial !== undefined)
@@ -63,23 +67,18 @@ export function createGuardHook(
     done()
   }
 
-  const settle = (
-    guard: Guard,
-    verdict: Verdict,
-    sent: AccessToken,
-    ...[request, reply, done]: Parameters<GuardHook>
-  ): void => {
+  const settle = (guarded: Guarded, verdict: Verdict, sent: AccessToken): void => {
+    const { guard, request, reply, done } = guarded
     if (verdict instanceof IssuerUnavailable) return denials.unavailable(request, reply, verdict)
     if (verdict instanceof Refusal) return denials.invalidToken(request, reply, guard, verdict)
-    if (verdict.confirmation === undefined && sent.kind === 'bearer')
-      return admit(guard, verdict, request, reply, done)
+    if (verdict.confirmation === undefined && sent.kind === 'bearer') return admit(guarded, verdict)
     const { judge } = constraint.regime
     if (judge === undefined)
       return denials.invalidToken(request, reply, guard, refusals.sender_constrained)
     const caller = { guard, principal: verdict, scheme: sent.kind, token: sent.token }
     isProven(judge, denials, caller, request, reply)
       .then((proven) => {
-        if (proven) admit(guard, verdict, request, reply, done)
+        if (proven) admit(guarded, verdict)
       })
       .catch(done)
   }
@@ -107,10 +106,10 @@ export function createGuardHook(
         'The request has more than one access token'
       )
     }
+    const guarded = { guard, request, reply, done }
     const verdict = verify(credentials.token, guard.uncached)
-    if (!(verdict instanceof Promise))
-      return settle(guard, verdict, credentials, request, reply, done)
-    verdict.then((settled) => settle(guard, settled, credentials, request, reply, done)).catch(done)
+    if (!(verdict instanceof Promise)) return settle(guarded, verdict, credentials)
+    verdict.then((settled) => settle(guarded, settled, credentials)).catch(done)
   }
 }
 

@@ -55,7 +55,8 @@ export function createPlainSignatureCheck(
   )
   return (token, algorithm) => {
     const parameters = prepared.get(algorithm)
-    const end = token.lastIndexOf('.')
+    // from the front: V8 goes backwards through the signature character by character
+    const end = token.indexOf('.', token.indexOf('.') + 1)
     const length = decodeBase64url(token.slice(end + 1), signature)
     if (parameters === undefined || length === undefined || end < 1 || end > signed.length)
       return false

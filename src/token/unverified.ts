@@ -88,7 +88,7 @@ export function isKeyId(value: unknown): value is string {
     typeof value === 'string' &&
     value.length > 0 &&
     value.length <= maxKeyIdLength &&
-    !/\p{Surrogate}/u.test(value)
+    value.isWellFormed()
   )
 }
 
