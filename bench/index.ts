@@ -1,5 +1,6 @@
 import { startTestIssuer, type TestIssuer } from '../src/testing/issuer.ts'
 import type { ContestantName } from './contestants.ts'
+import { canCount, countInstructions } from './instructions.ts'
 import type { IssuersOrder, IssuersReport } from './issuers.ts'
 import { flood } from './memory.ts'
 import { Load, Peer, Server } from './processes.ts'
@@ -19,7 +20,7 @@ import {
 } from './traffic.ts'
 import type { VerificationOrder, VerificationReport } from './verification.ts'
 
-// npm run bench [-- --quick]: prints Markdown. Judges nothing: that is for who knows how quiet the machine was.
+// npm run bench [-- --quick | --instructions]: prints Markdown. Judges nothing: that is for who knows how quiet the machine was.
 
 const isQuick = process.argv.includes('--quick')
 const effort: Effort = isQuick ? { rounds: 3, milliseconds: 60 } : { rounds: 7, milliseconds: 200 }
@@ -45,6 +46,14 @@ const issuer = await startTestIssuer({ algorithms: measuredAlgorithms })
 const mint = createMint(issuer)
 const load = new Load()
 try {
+  if (process.argv.includes('--instructions')) await compareInstructions()
+  else await compareTimes()
+} finally {
+  await load.stop()
+  await issuer.close()
+}
+
+async function compareTimes(): Promise<void> {
   report.printHead(effort, { pairs, ...pairEffort })
   await withServers(compared, async (servers) => {
     report.printDownloads(compared, await countDownloads(servers))
@@ -73,16 +82,24 @@ try {
     report.printMemory(await flood(server, load, mintOne, isQuick ? 10 : 100))
   })
   report.printStartUp(await timeToReady(issuer.issuer, issuer.audience))
-} finally {
-  await load.stop()
-  await issuer.close()
+}
+
+/** Both servers at once: counts do not depend on what else the machine does. */
+async function compareInstructions(): Promise<void> {
+  if (!canCount()) throw new Error('Counting instructions needs valgrind: apt-get install valgrind')
+  const rows = trafficOf(issuer, mint, true).filter(({ goal }) => goal !== '')
+  const [bare, guarded] = await Promise.all([
+    countInstructions('bare', issuer, rows),
+    countInstructions('Latchkey', issuer, rows)
+  ])
+  report.printInstructions(rows, bare, guarded)
 }
 
 async function withServers(
   names: readonly ContestantName[],
   use: (servers: readonly Server[]) => Promise<void>
 ): Promise<void> {
-  const servers = names.map((name) => new Server(name, issuer.issuer, issuer.audience))
+  const servers = names.map((name) => new Server(name, issuer))
   try {
     for (const server of servers) await server.start()
     await use(servers)

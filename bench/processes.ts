@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import type { Trust } from './contestants.ts'
 
 /** One turn of load on one server. */
 export interface LoadOrder {
@@ -27,18 +28,30 @@ export interface ServerReport {
   readonly cpu: number
 }
 
+/** The program that runs a script, and what it is told before it. */
+export interface Launcher {
+  readonly execPath: string
+  readonly execArgv: string[]
+}
+
+// no proxy, no debugger and no flags of the parent: all start alike
+const plainNode: Launcher = { execPath: process.execPath, execArgv: [] }
+
 /** A process of the benchmark that answers every message with one. */
 export class Peer<Order extends object, Report> {
   readonly #child: ChildProcess
 
-  constructor(script: string, ...parameters: string[]) {
-    // no proxy, no debugger and no flags of the parent: all start alike
+  constructor(script: string, parameters: readonly string[] = [], launcher = plainNode) {
     this.#child = fork(new URL(script, import.meta.url), parameters, {
-      execArgv: [],
+      ...launcher,
       env: { ...process.env, NODE_ENV: 'production' },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc']
     })
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
   }
 
   /** The next thing the process says. */
@@ -86,8 +99,8 @@ export class Server extends Peer<{ readonly report: true }, ServerReport> {
   readonly name: string
   #port = 0
 
-  constructor(name: string, issuer: string, audience: string) {
-    super('./server.js', name, issuer, audience)
+  constructor(name: string, { issuer, audience }: Trust, launcher?: Launcher) {
+    super('./server.js', [name, issuer, audience], launcher)
     this.name = name
   }
 

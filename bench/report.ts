@@ -67,6 +67,24 @@ function standingCell(standing: Standing | Summary): string {
   return ratios + range + wrong
 }
 
+export function printInstructions(
+  rows: readonly Traffic[],
+  bare: readonly number[],
+  guarded: readonly number[]
+): void {
+  say('### Whole requests: instructions per request outside of the kernel, counted by Callgrind\n')
+  row(['', 'goal for CPU', 'bare', 'Latchkey', 'bare / Latchkey'])
+  row(['---', '---', '---', '---', '---'])
+  for (const [index, { name, goal }] of rows.entries()) {
+    const [fewer = Number.NaN, more = Number.NaN] = [bare[index], guarded[index]]
+    row([name, goal, thousands(fewer), thousands(more), ratio(fewer / more)])
+  }
+}
+
+function thousands(count: number): string {
+  return `${(count / 1000).toFixed(1)}k`
+}
+
 export function printVerifications(reports: readonly (readonly VerificationReport[])[]): void {
   say(
     '\n### One verification of a token never seen, in process: µs of CPU (times crypto.verify)\n\n' +
