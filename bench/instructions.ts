@@ -19,7 +19,7 @@ export function canCount(): boolean {
 
 /**
  * Counts the instructions a server executes for a request outside of the kernel, with Callgrind: the same on a busy machine
- * and on a quiet one. Other than time it says nothing of memory that is slow to come.
+ * and on a quiet one. Unlike time, they do not show waits for memory.
  * @returns instructions per request, by row; each row has a process of its own
  */
 export async function countInstructions(
@@ -58,10 +58,18 @@ async function countRow(
       process.execPath
     ]
   })
+  const status = name === 'bare' ? 200 : traffic.status
   const take = async () => {
     const tokens = traffic.tokens()
     const requests = Math.max(fewestRequests, tokens.length)
-    await load.ask({ port: server.port, tokens, requests, milliseconds: 60_000 })
+    const { statuses } = await load.ask({
+      port: server.port,
+      tokens,
+      requests,
+      milliseconds: 60_000
+    })
+    if (statuses[status] !== requests)
+      throw new Error(`${traffic.name}: ${name} answered ${JSON.stringify(statuses)}`)
     return requests
   }
   const control = (option: string) =>
@@ -81,18 +89,25 @@ async function countRow(
     return median(turns)
   } finally {
     await server.stop()
-    takeCount(directory)
+    // what was written at the end counts for no row
+    takeFiles(directory)
   }
 }
 
-/** Takes what a dump says of all threads together, and the dump away. */
+/** What a dump says of all threads together. The dump is taken away. */
 function takeCount(directory: string): number {
-  let sum = 0
-  for (const name of readdirSync(directory)) {
+  const dumps = takeFiles(directory)
+  const totals = dumps.map((dump) => /^(?:summary|totals): (\d+)/m.exec(dump)?.[1] ?? '0')
+  const count = totals.reduce((sum, total) => sum + Number(total), 0)
+  if (count === 0) throw new Error('Callgrind has counted nothing')
+  return count
+}
+
+function takeFiles(directory: string): string[] {
+  return readdirSync(directory).map((name) => {
     const path = join(directory, name)
-    const [, total = '0'] = /^(?:summary|totals): (\d+)/m.exec(readFileSync(path, 'utf8')) ?? []
-    sum += Number(total)
+    const text = readFileSync(path, 'utf8')
     rmSync(path)
-  }
-  return sum
+    return text
+  })
 }

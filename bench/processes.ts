@@ -88,6 +88,7 @@ export class Peer<Order extends object, Report> {
   }
 
   async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const ended = once(this.#child, 'exit')
     this.#child.kill()
     await ended

@@ -1,4 +1,4 @@
-/** Slots for tokens seen once: a power of two. */
+/** Slots for tokens seen once, in pairs: a power of two. */
 const sightings = 65_536
 
 interface Entry<Kept> {
@@ -55,11 +55,10 @@ export class RecurringTokens<Kept> {
   }
 
   #isFirstSight(mark: number): boolean {
-    const slot = mark & (sightings - 1)
-    const last = this.#seen[slot]
-    if (last === mark) return false
-    // by chance, or of two tokens that take turns in one slot neither would ever be kept
-    if (last === 0 || Math.random() < 0.5) this.#seen[slot] = mark
+    const pair = mark & (sightings - 2)
+    if (this.#seen[pair] === mark || this.#seen[pair + 1] === mark) return false
+    // which of the two gives way is chance, or of tokens that take turns in one pair some would never be kept
+    this.#seen[pair + (Math.random() < 0.5 ? 0 : 1)] = mark
     return true
   }
 }

@@ -68,6 +68,17 @@ void t.test(
   }
 )
 
+void t.test('tokens are kept from their second sight on, whatever came before', async (t) => {
+  const tokens = new RecurringTokens<number>(10_000)
+  for (let index = 0; index < 400_000; index++) tokens.keep(nameOf(index), index)
+  const names = Array.from({ length: 1000 }, (_, index) => `new-${nameOf(index)}-sign`)
+  for (const [index, name] of names.entries()) keep(tokens, name, index)
+  t.same(
+    names.filter((name) => tokens.find(name) === undefined),
+    []
+  )
+})
+
 function nameOf(index: number): string {
   return `token-${index * 7919}`
 }
