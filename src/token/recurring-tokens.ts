@@ -29,10 +29,12 @@ export class RecurringTokens<Kept> {
     return entry !== undefined && entry.token === token ? entry.kept : undefined
   }
 
-  /** Keeps something of a token, if this is not its first sight. */
+  /** Keeps something of a token, if this is not its first sight, and no other token stands in its place. */
   keep(token: string, kept: Kept): void {
     const mark = markOf(token)
-    if (!this.#isFirstSight(mark)) this.#insert(mark, { token, kept })
+    if (this.#isFirstSight(mark)) return
+    const entry = this.#young.get(mark)
+    if (entry === undefined || entry.token === token) this.#insert(mark, { token, kept })
   }
 
   /** Drops what is kept and meets the condition. */
@@ -64,8 +66,8 @@ export class RecurringTokens<Kept> {
 }
 
 /**
- * A hash of the last eight characters, which are as good as random in a signature. Where two tokens share one, the first
- * is kept a sight earlier and then only one of them at a time.
+ * A hash of the last eight characters, which are as good as random in a signature. Where tokens share one, only the first
+ * is kept: strangers who send one signature with ever other headers would have the collector carry all of them about.
  */
 function markOf(token: string): number {
   let mark = 1

@@ -104,11 +104,12 @@ class TokenVerifier {
     const now = this.#clock()
     const principal = this.#verified.find(token, now)
     if (principal !== undefined) return principal
-    const jwt = this.#refused?.find(token) ?? decode(token)
+    const kept = this.#refused?.find(token)
+    const jwt = kept ?? decode(token)
     if (jwt instanceof Refusal) return this.#judgeOther(token, jwt, uncached)
     const verdict = this.#judge(jwt, now, uncached)
     if (verdict instanceof Promise) return inTime(jwt.claims['iss'] as string, verdict)
-    if (verdict instanceof Refusal && token.length <= refusedTokens.maxLength)
+    if (verdict instanceof Refusal && kept === undefined && token.length <= refusedTokens.maxLength)
       this.#refused?.keep(token, jwt)
     return verdict
   }

@@ -33,6 +33,16 @@ void t.test('tokens are compared as a whole, not by their end', async (t) => {
   t.equal(tokens.find(`one.${signature}`), 1)
 })
 
+void t.test('a token stays when others come that share its end', async (t) => {
+  const tokens = new RecurringTokens<number>(10)
+  const signature = 's'.repeat(32)
+  keep(tokens, `one.${signature}`, 1)
+  for (let index = 2; index < 100; index++) keep(tokens, `${index}.${signature}`, index)
+  t.equal(tokens.find(`one.${signature}`), 1)
+  tokens.keep(`one.${signature}`, 100)
+  t.equal(tokens.find(`one.${signature}`), 100, 'what is kept of it changes')
+})
+
 void t.test('two generations are kept at most', async (t) => {
   const tokens = new RecurringTokens<number>(10)
   const names = Array.from({ length: 100 }, (_, index) => nameOf(index))
