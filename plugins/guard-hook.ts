@@ -13,7 +13,7 @@ import { IssuerUnavailable, type Verdict } from '../src/token/verdict.ts'
 import { createVerifier } from '../src/token/verifier.ts'
 import type { Denials } from './denials.ts'
 import { answerUnrouted, isUnrouted } from './method-not-allowed.ts'
-import { guardKey } from './plugin-options.ts'
+import { guardKey, type SharedOptions } from './plugin-options.ts'
 import { isProven } from './proof-of-possession.ts'
 import type { SenderConstraint } from './sender-constraint.ts'
 import { varyBy } from './vary.ts'
@@ -42,12 +42,13 @@ export interface GuardHookOptions {
   readonly publicUrl: string | (() => string) | undefined
   readonly constraint: SenderConstraint
   readonly revoked: RevokedTokens | undefined
+  readonly beforeVerification: SharedOptions['beforeVerification']
 }
 
 /** Makes the guard: reads the credentials, has the token judged, and then what the route demands of its caller. */
 export function createGuardHook(
   app: FastifyInstance,
-  { issuers, denials, publicUrl, constraint, revoked }: GuardHookOptions
+  { issuers, denials, publicUrl, constraint, revoked, beforeVerification }: GuardHookOptions
 ): GuardHook {
   const verify = createVerifier(issuers, { revoked })
   const surroundings = {
@@ -107,7 +108,8 @@ export function createGuardHook(
       )
     }
     const guarded = { guard, request, reply, done }
-    const verdict = verify(credentials.token, guard.uncached)
+    const before = beforeVerification && (() => beforeVerification(request))
+    const verdict = verify(credentials.token, guard.uncached, before)
     if (!(verdict instanceof Promise)) return settle(guarded, verdict, credentials)
     verdict.then((settled) => settle(guarded, settled, credentials)).catch(done)
   }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../src/config/schema.ts'
+import { parseRateLimits } from '../src/limits/rate-limits.ts'
 import gracefulClose from './graceful-close.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
 import type { Checks } from '../src/observe/readiness.ts'
@@ -40,6 +41,9 @@ export async function registerPlugins(
     await app.register(import('./metrics.ts'), { checks, keySets: () => app.latchkey.keySets() })
   await app.register(problemDetails)
   await app.register(securityHeaders, { origins: corsOrigins })
+  const limits = parseRateLimits(config.rateLimit) ?? {}
+  if (Object.keys(limits).length > 0)
+    await app.register(import('./rate-limit.ts'), { limits, redisUrl })
   await app.register(latchkey, {
     issuers,
     publicUrl,
@@ -49,7 +53,11 @@ export async function registerPlugins(
     redisUrl,
     revocationStore,
     maxTokenLifetime,
-    onRefusal: app.metrics?.refused,
+    beforeVerification: app.rateLimiter?.beforeVerification,
+    onRefusal(request, reason) {
+      app.metrics?.refused(request, reason)
+      app.rateLimiter?.onRefusal(request, reason)
+    },
     scopeImplies: { ...serviceScopes, ...scopeImplies }
   })
   await app.register(openapi, app.latchkey.senderConstraints)

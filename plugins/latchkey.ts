@@ -50,8 +50,8 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     if (guard?.authorizationDetails) detailsTypes.add(guard.authorizationDetails.type)
     route.config = { ...route.config, [guardKey]: guard }
   })
-  const { publicUrl } = options
-  const surroundings = { issuers, denials, publicUrl, constraint, revoked }
+  const { publicUrl, beforeVerification } = options
+  const surroundings = { issuers, denials, publicUrl, constraint, revoked, beforeVerification }
   app.addHook('onRequest', createGuardHook(app, surroundings))
   app.addHook('onClose', () => issuers.close())
   await Promise.all([constraint.start(), issuers.start()])

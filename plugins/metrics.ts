@@ -14,14 +14,16 @@ export interface MetricsOptions {
   readonly keySets: () => readonly KeySetState[]
 }
 
+type Reason = RefusedBecause | 'rate_limited'
+
 /** What the service counts, for Prometheus. */
 export interface Metrics {
   /** The media type of the text. */
   readonly contentType: string
   /** All metrics in the text format of Prometheus. */
   text(): Promise<string>
-  /** Counts a refusal: the option `onRefusal` of the guard. */
-  readonly refused: (request: FastifyRequest, reason: RefusedBecause) => void
+  /** Counts a refusal: the option `onRefusal` of the guard, and what the limits refuse. */
+  readonly refused: (request: FastifyRequest, reason: Reason) => void
 }
 
 declare module 'fastify' {
@@ -43,7 +45,7 @@ async function metrics(app: FastifyInstance, options: MetricsOptions): Promise<v
   describeKeySets(registry, options)
   const requests = createRequestCounter(registry)
   const durations = createDurations(registry)
-  const reasons = new WeakMap<FastifyRequest, RefusedBecause>()
+  const reasons = new WeakMap<FastifyRequest, Reason>()
 
   onRequestEnd(app, {
     answered(request, reply) {

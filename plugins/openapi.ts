@@ -68,6 +68,7 @@ const describeOperation =
     const { accepts } = config
     const guard = parseGuard(config.auth)
     const problems = [
+      ...(config.rateLimit === false ? [] : (['too-many-requests'] as const)),
       ...guardProblems(guard),
       ...contentProblems(schema),
       ...(config.problems ?? [])

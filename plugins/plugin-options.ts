@@ -1,4 +1,4 @@
-import type { RegisterOptions } from 'fastify'
+import type { FastifyRequest, RegisterOptions } from 'fastify'
 import type { BindingOptions } from '../src/binding/binding-options.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
 import type { ResolveIssuer } from '../src/issuer/resolved-issuers.ts'
@@ -17,6 +17,11 @@ export interface SharedOptions extends BindingOptions, RevocationOptions {
   readonly publicUrl?: string | (() => string) | undefined
   /** Called with each refusal and why, as the log says it: for counting. It must not throw: that would be a 500. */
   readonly onRefusal?: DenialOptions['onRefusal']
+  /**
+   * Awaited before a token is verified that is not known to be good; what it throws is the answer. For limits on failed
+   * authentication, which {@link SharedOptions.onRefusal} counts. Default: nothing is waited for.
+   */
+  readonly beforeVerification?: ((request: FastifyRequest) => Promise<void>) | undefined
   /** Scopes that imply others, and these again others: `{ 'notes:admin': ['notes:read', 'notes:write'] }`. */
   readonly scopeImplies?: ScopeImplications | undefined
   /** Keeps the last good key set of each issuer over restarts. Default: nothing is kept. */
@@ -52,6 +57,7 @@ const sharedOptions: Readonly<Record<keyof SharedOptions | keyof RegisterOptions
   realm: true,
   publicUrl: true,
   onRefusal: true,
+  beforeVerification: true,
   keySetStore: true,
   scopeImplies: true,
   dpopProofs: true,

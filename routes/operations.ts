@@ -20,9 +20,10 @@ export default async function operations(
     reply.header('cache-control', 'no-store')
   })
 
-  app.get('/livez', { schema: livez, config: { auth: false } }, async () => ok)
+  const unlimited = { auth: false, rateLimit: false } as const
+  app.get('/livez', { schema: livez, config: unlimited }, async () => ok)
 
-  const config = { auth: false, problems: ['service-unavailable'] } as const
+  const config = { ...unlimited, problems: ['service-unavailable'] } as const
   app.get('/readyz', { schema: readyz, config }, async () => {
     const failed = Object.entries(await readChecks(checks)).filter(([, holds]) => !holds)
     if (failed.length === 0) return ok
@@ -33,7 +34,7 @@ export default async function operations(
   })
 
   // declared where metrics are off as well: who misses them is told why, and the document is the same everywhere
-  const counting = { auth: false, problems: ['not-found'] } as const
+  const counting = { ...unlimited, problems: ['not-found'] } as const
   app.get('/metrics', { schema: readMetrics, config: counting }, async (_request, reply) => {
     if (metrics === undefined) throw new ProblemError('not-found', { detail: metricsAreOff })
     return reply.type(metrics.contentType).send(await metrics.text())

@@ -43,8 +43,9 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
     'revoked tokens': () => app.latchkey.revocations?.isCurrent === true
   }
   await registerPlugins(app, config, { publicUrl, keySetStore, revocationStore, checks })
-  if (config.redisUrl !== undefined && app.latchkey.senderConstraints.dpopAlgorithms.length === 0)
-    app.log.info('redisUrl is not used: it is for used DPoP proofs, and no issuer has dpop')
+  const usesRedis = app.rateLimiter ?? app.latchkey.senderConstraints.dpopAlgorithms.length > 0
+  if (config.redisUrl !== undefined && usesRedis === false)
+    app.log.info('redisUrl is not used: RATE_LIMIT is off, and no issuer has dpop')
   const adminIssuers = adminIssuersOf(config)
   await registerRoutes(app, {
     documents: { documents: await openDocuments(storage), publicUrl, adminIssuers },

@@ -7,6 +7,7 @@ import { profileNames } from '../issuer/profile.ts'
 import type { StaticKeySet } from '../issuer/static-keys.ts'
 import { isResource } from '../issuer/token-exchange-options.ts'
 import { userInfoModes } from '../issuer/userinfo-modes.ts'
+import { defaultRateLimit, parseRateLimits, rateLimitForm } from '../limits/rate-limits.ts'
 import { supportedAlgorithms } from '../token/algorithms.ts'
 import {
   isAddressBlock,
@@ -259,7 +260,11 @@ export const Config = Type.Object(
       })
     ),
     metrics: oneOf(['off', 'public'], 'public'),
-    rateLimit: oneOf(['off'], 'off')
+    rateLimit: text(
+      rateLimitForm,
+      (value) => parseRateLimits(value) !== undefined,
+      defaultRateLimit
+    )
   },
   { additionalProperties: false, description: 'a JSON object with settings' }
 )

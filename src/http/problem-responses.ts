@@ -23,6 +23,7 @@ export function problemComponents(): ProblemComponents {
     examples: {},
     headers: {
       'WWW-Authenticate': challengeHeader,
+      RateLimit: rateLimitHeader,
       'Retry-After': retryAfterHeader,
       Accept: acceptHeader
     }
@@ -124,6 +125,7 @@ const headersOf: Partial<Record<ProblemKind, readonly string[]>> = {
   'insufficient-scope': ['WWW-Authenticate'],
   'access-denied': ['WWW-Authenticate'],
   'unsupported-media-type': ['Accept'],
+  'too-many-requests': ['RateLimit', 'Retry-After'],
   'issuer-unavailable': ['Retry-After'],
   'service-unavailable': ['Retry-After']
 }
@@ -150,6 +152,13 @@ const acceptHeader = {
   description: 'The media types that the operation reads (RFC 9110 section 12.5.1).',
   schema: { type: 'string' },
   example: 'application/json'
+}
+
+const rateLimitHeader = {
+  description:
+    'What is left of a limit, and for how many seconds (draft-ietf-httpapi-ratelimit-headers).',
+  schema: { type: 'string' },
+  example: '"principal";r=0;t=30'
 }
 
 const retryAfterHeader = {

@@ -18,6 +18,11 @@ export type Verdict = Principal | Refusal | IssuerUnavailable
 
 /**
  * Judges access tokens. Answers at once, but for the first tokens that the issuer has to be asked about, and with
- * `uncached` for all of these: then an earlier answer of the issuer does not count.
+ * `uncached` for all of these: then an earlier answer of the issuer does not count. `before` is awaited before anything is
+ * done about a token that is not known to be good; what it throws is the end of it.
  */
-export type Verifier = (token: string, uncached?: boolean) => Verdict | Promise<Verdict>
+export type Verifier = (
+  token: string,
+  uncached?: boolean,
+  before?: () => Promise<void>
+) => Verdict | Promise<Verdict>

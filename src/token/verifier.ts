@@ -50,7 +50,7 @@ export interface VerifierOptions {
  */
 export function createVerifier(issuers: TrustedIssuers, options: VerifierOptions = {}): Verifier {
   const verifier = new TokenVerifier(issuers, options)
-  return (token, uncached) => verifier.verify(token, uncached)
+  return (token, uncached, before) => verifier.verify(token, uncached, before)
 }
 
 /** A JWT as it was sent, decoded; nothing of it is to be believed yet. */
@@ -100,10 +100,15 @@ class TokenVerifier {
     )
   }
 
-  verify(token: string, uncached: boolean | undefined): Verdict | Promise<Verdict> {
+  verify(
+    token: string,
+    uncached: boolean | undefined,
+    before?: () => Promise<void>
+  ): Verdict | Promise<Verdict> {
     const now = this.#clock()
     const principal = this.#verified.find(token, now)
     if (principal !== undefined) return principal
+    if (before !== undefined) return before().then(() => this.verify(token, uncached))
     const kept = this.#refused?.find(token)
     const jwt = kept ?? decode(token)
     if (jwt instanceof Refusal) return this.#judgeOther(token, jwt, uncached)

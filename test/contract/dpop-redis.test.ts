@@ -87,15 +87,16 @@ function assertUnavailable(t: Test, answer: Answer): void {
   t.strictSame(answer.challenges, [])
 }
 
-for (const [dpop, lines] of [
-  ['off', 1],
-  ['optional', 0]
+for (const [dpop, rateLimit, lines] of [
+  ['off', 'off', 1],
+  ['off', 'principal=9/9', 0],
+  ['optional', 'off', 0]
 ] as const)
   void t.test(
-    `a service with redisUrl and DPoP ${dpop}: ${lines} lines say that it is not used`,
+    `a service with redisUrl, DPoP ${dpop} and limits ${rateLimit}: ${lines} lines say that it is not used`,
     async (t) => {
       const issuers = [{ issuer: 'http://127.0.0.1:9', audience: 'https://api.example.com', dpop }]
-      const { log } = await appUnderTest(t, { issuers, redisUrl: 'redis://127.0.0.1:9' })
+      const { log } = await appUnderTest(t, { issuers, redisUrl: 'redis://127.0.0.1:9', rateLimit })
       t.equal(log.filter((line) => line.includes('redisUrl is not used')).length, lines)
     }
   )

@@ -135,11 +135,11 @@ t.test('an OpenAPI document of the routes', async (t) => {
   t.test('lists the problems that follow from guard, schemas and declaration', async (t) => {
     const statuses = (path: string, method: string) =>
       Object.keys(operation(document, path, method).responses)
-    t.strictSame(statuses('/open', 'get'), ['200', '4XX', '5XX'])
-    t.strictSame(statuses('/any-token', 'get'), ['200', '400', '401', '503', '4XX', '5XX'])
+    t.strictSame(statuses('/open', 'get'), ['200', '429', '4XX', '5XX'])
+    t.strictSame(statuses('/any-token', 'get'), ['200', '400', '401', '429', '503', '4XX', '5XX'])
     t.strictSame(
       statuses('/notes/{id}', 'put'),
-      '200 400 401 403 412 413 415 422 503 4XX 5XX'.split(' ')
+      '200 400 401 403 412 413 415 422 429 503 4XX 5XX'.split(' ')
     )
   })
 

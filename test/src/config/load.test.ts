@@ -26,7 +26,7 @@ t.test('an empty environment gives the defaults and no issuer', async (t) => {
     clientCertFrom: [],
     corsOrigins: [],
     metrics: 'public',
-    rateLimit: 'off'
+    rateLimit: 'principal=6000/60, address=30000/60, failed=3000/60'
   })
 })
 
@@ -161,7 +161,7 @@ const badVariables: Record<string, Record<string, string>> = {
     g: 'https://a.example:443'
   },
   METRICS: { a: 'on', b: 'private' },
-  RATE_LIMIT: { a: 'on', b: '100' },
+  RATE_LIMIT: { a: 'on', b: '100', c: 'principal=1', d: 'user=5/60' },
   LATCHKEY_CONFIG: { a: '/absent.json' },
   DATABASE_URL_FILE: { a: '/absent' }
 }

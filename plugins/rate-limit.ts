@@ -1,0 +1,165 @@
+import rateLimit, { normalizeIP } from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { proofRefusals } from '../src/binding/proof-refusal.ts'
+import { ProblemError } from '../src/http/problem.ts'
+import {
+  currentField,
+  excessDetail,
+  policyField,
+  type RateLimits,
+  type RatePolicy
+} from '../src/limits/rate-limits.ts'
+import { connectRedis } from '../src/state/redis.ts'
+import type { Principal } from '../src/token/principal.ts'
+import { refusals } from '../src/token/refusal.ts'
+import type { RefusedBecause } from './denials.ts'
+
+export interface RateLimitOptions {
+  readonly limits: RateLimits
+  /** Where all instances count together. Default: each process for itself. */
+  readonly redisUrl: string | undefined
+}
+
+/** What the guard asks and tells, as its options of these names. */
+export interface RateLimiter {
+  readonly beforeVerification: (request: FastifyRequest) => Promise<void>
+  readonly onRefusal: (request: FastifyRequest, reason: RefusedBecause) => void
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Only where requests are limited. */
+    readonly rateLimiter?: RateLimiter
+  }
+}
+
+/** Callers or addresses that are counted at a time, in a process; those that were not seen for longest are forgotten. */
+const maxCounted = 20_000
+
+/**
+ * Limits requests, on @fastify/rate-limit: per address before the guard, per principal after it, and per address where
+ * too many tokens were refused, before another one is verified. A store that fails limits nobody. Routes with
+ * `rateLimit: false` in their config are left alone.
+ */
+async function rateLimits(
+  app: FastifyInstance,
+  { limits, redisUrl }: RateLimitOptions
+): Promise<void> {
+  await registerCounter(app, redisUrl)
+  const address = createLimit(app, limits.address, addressOf)
+  const principal = createLimit(app, limits.principal, callerOf)
+  const failed = createLimit(app, limits.failed, addressOf)
+  const policies = policyField(limits)
+
+  app.addHook('onRequest', async (request, reply) => {
+    if (!isLimited(request)) return
+    reply.header('ratelimit-policy', policies)
+    if (address !== undefined) reply.header('ratelimit', await address.count(request))
+  })
+  // after the guard, before the body is read
+  app.addHook('preParsing', async (request, reply) => {
+    if (principal === undefined || !isCaller(request) || !isLimited(request)) return
+    reply.header('ratelimit', await principal.count(request))
+  })
+  app.decorate('rateLimiter', {
+    beforeVerification: async (request) => failed?.check(request),
+    onRefusal(request, reason) {
+      if (failures.has(reason)) void failed?.add(request)
+    }
+  })
+}
+
+export default fp(rateLimits, { name: 'rate-limit', fastify: '5.x' })
+
+async function registerCounter(app: FastifyInstance, url: string | undefined): Promise<void> {
+  const onTrouble = (fault: string) => app.log.warn({ fault }, 'trouble with Redis')
+  const redis = url === undefined ? undefined : await connectRedis({ url, onTrouble })
+  app.addHook('onClose', async () => redis?.disconnect())
+  const nameSpace = 'latchkey:rate:'
+  await app.register(rateLimit, {
+    global: false,
+    cache: maxCounted,
+    skipOnError: true,
+    ...(redis && { redis, nameSpace })
+  })
+}
+
+/** One limit at work. */
+interface Limit {
+  /** Counts a request. Answers with its RateLimit field, or throws the problem if it is one too many. */
+  count(request: FastifyRequest): Promise<string>
+  /** Counts without judging. */
+  add(request: FastifyRequest): Promise<unknown>
+  /** Judges without counting: throws the problem if nothing is left. */
+  check(request: FastifyRequest): Promise<void>
+}
+
+function createLimit(
+  app: FastifyInstance,
+  policy: RatePolicy | undefined,
+  keyOf: (request: FastifyRequest) => string
+): Limit | undefined {
+  if (policy === undefined) return undefined
+  const ask = app.createRateLimit({
+    max: policy.quota,
+    timeWindow: policy.window * 1000,
+    keyGenerator: (request) => `${policy.name} ${keyOf(request)}`
+  })
+  return {
+    async count(request) {
+      const standing = (await ask(request)) as Standing
+      if (standing.isExceeded) throw refuse(app, request, policy, standing)
+      return currentField(policy, standing)
+    },
+    add: ask,
+    async check(request) {
+      const standing = (await ask(request, { increment: false })) as Standing
+      if (standing.remaining === 0) throw refuse(app, request, policy, standing)
+    }
+  }
+}
+
+/** What is told of all but those on a list of the allowed, of which there is none. */
+type Standing = Exclude<
+  Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>,
+  { isAllowed: true }
+>
+
+function refuse(
+  app: FastifyInstance,
+  request: FastifyRequest,
+  policy: RatePolicy,
+  standing: Standing
+): ProblemError {
+  const { ttlInSeconds: seconds } = standing
+  const reason = 'rate_limited'
+  request.log.info({ reason, policy: policy.name }, 'request refused')
+  app.metrics?.refused(request, reason)
+  return new ProblemError('too-many-requests', {
+    detail: excessDetail(policy),
+    headers: { ratelimit: currentField(policy, standing), 'retry-after': String(seconds) }
+  })
+}
+
+function isLimited({ routeOptions }: FastifyRequest): boolean {
+  return routeOptions.config.rateLimit !== false
+}
+
+/** Whether the guard has found somebody; where it was not asked, nobody has set the decorator. */
+function isCaller({ principal }: { readonly principal: Principal | null }): boolean {
+  return principal !== null
+}
+
+function callerOf({ principal: { issuer, subject } }: FastifyRequest): string {
+  return `${issuer} ${subject}`
+}
+
+/** Of an IPv6 address its network: whoever has one address there has all of them. */
+function addressOf({ ip }: FastifyRequest): string {
+  return normalizeIP(ip)
+}
+
+/** Refusals that whoever has no good token can cause at will; a nonce that is asked for is none. */
+const failures = new Set<string>([...Object.keys(refusals), ...Object.keys(proofRefusals)])
+failures.delete(proofRefusals.nonce_needed.reason)
