@@ -58,7 +58,7 @@ void t.test('STAT-2, RATE-3: one request too many is told when to come back', as
     detail: 'More than 3 requests of one caller in 60 seconds.'
   })
   const [, left, seconds] =
-    /^"principal";r=(\d+);t=(\d+)$/.exec(`${answer.headers['ratelimit']}`) ?? []
+    /^"principal";r=(\d+);t=(\d+)$/.exec(String(answer.headers['ratelimit'])) ?? []
   t.equal(left, '0')
   t.ok(Number(answer.headers['retry-after']) >= Number(seconds) && Number(seconds) > 0)
   t.ok(log.some((line) => line.includes('"reason":"rate_limited","policy":"principal"')))
