@@ -6,7 +6,7 @@ import { maySignFor } from './issuer-template.ts'
 import { checkKeys, type KeySource } from './key-source.ts'
 import { createKeyStore, type KeyFinder } from './key-store.ts'
 import { backOff, cooldown, freshness, idleTime, maxStaleness } from './key-set-times.ts'
-import { prepareKeys } from './prepare-keys.ts'
+import { createKeyPreparation, type KeyPreparation, type PreparedKeys } from './prepare-keys.ts'
 import type { SignatureCheckFactory, SigningKey } from './signing-key.ts'
 
 /** A key set as it is kept over restarts. */
@@ -62,8 +62,9 @@ export interface KeySetOptions {
 export class KeySet {
   readonly #options: KeySetOptions
   readonly #clock: () => number
-  #find: KeyFinder
-  #keys: ReadonlyMap<string, SigningKey> = new Map()
+  readonly #prepare: KeyPreparation
+  #find: KeyFinder = () => undefined
+  #keys: PreparedKeys = new Map()
   #metadata: IssuerMetadata | undefined
   /** Milliseconds since the epoch; 0 before the first good set. */
   #fetchedAt = 0
@@ -83,7 +84,7 @@ export class KeySet {
   constructor(options: KeySetOptions) {
     this.#options = options
     this.#clock = options.clock ?? Date.now
-    this.#find = () => undefined
+    this.#prepare = createKeyPreparation(options)
   }
 
   /** The issuer's metadata as of the last good download; undefined before it, and with static keys. */
@@ -247,7 +248,7 @@ export class KeySet {
 
   #use(jwks: readonly unknown[], metadata: IssuerMetadata | undefined, fetchedAt: number): void {
     const { issuer, observer } = this.#options
-    const keys = prepareKeys(jwks, this.#keys, this.#options)
+    const keys = this.#prepare(jwks, this.#keys)
     // an empty set is an outage, not a withdrawal: it would lock everybody out
     if (keys.size === 0) throw new IssuerFaultError('the key set', 'has no usable key')
     for (const [text, key] of this.#keys) if (!keys.has(text)) key.validUntil = 0

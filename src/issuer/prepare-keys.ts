@@ -17,25 +17,40 @@ export interface PreparationContext {
 }
 
 /**
- * Prepares the entries of a key set; those that can not be used are left out, and reported. Keys that were in the set
- * before stay the same objects, so that tokens they verified stay verified.
+ * Prepares the entries of a key set. Keys that were in the set before stay the same objects, so that tokens they
+ * verified stay verified.
  */
-export function prepareKeys(
-  jwks: readonly unknown[],
-  known: PreparedKeys,
-  { issuer, prepare, observer }: PreparationContext
-): PreparedKeys {
-  const keys = new Map<string, SigningKey>()
-  for (const jwk of jwks) {
-    try {
-      const text = textOf(jwk)
-      keys.set(text, known.get(text) ?? prepareKey(jwk, prepare))
-    } catch (cause) {
-      if (!(cause instanceof UnusableKeyError)) throw cause
-      observer.keySkipped({ issuer, keyId: keyIdOf(jwk), fault: cause.message })
+export type KeyPreparation = (jwks: readonly unknown[], known: PreparedKeys) => PreparedKeys
+
+/**
+ * Makes what prepares the sets of one issuer, one after the other. Entries that can not be used are left out, and
+ * reported once for as long as they stay: an issuer may publish one for ever, and is asked every few minutes.
+ */
+export function createKeyPreparation({
+  issuer,
+  prepare,
+  observer
+}: PreparationContext): KeyPreparation {
+  let reported: ReadonlySet<string> = new Set()
+  return (jwks, known) => {
+    const keys = new Map<string, SigningKey>()
+    const skipped = new Set<string>()
+    for (const jwk of jwks) {
+      try {
+        const text = textOf(jwk)
+        keys.set(text, known.get(text) ?? prepareKey(jwk, prepare))
+      } catch (cause) {
+        if (!(cause instanceof UnusableKeyError)) throw cause
+        const event = { issuer, keyId: keyIdOf(jwk), fault: cause.message }
+        // told by what is said of it, which is short and holds nothing of a secret
+        const name = JSON.stringify(event)
+        skipped.add(name)
+        if (!reported.has(name)) observer.keySkipped(event)
+      }
     }
+    reported = skipped
+    return keys
   }
-  return keys
 }
 
 function prepareKey(jwk: unknown, prepare: SignatureCheckFactory): SigningKey {

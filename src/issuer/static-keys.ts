@@ -6,7 +6,7 @@ import type { TokenPolicy } from '../token/policy.ts'
 import type { IssuerOptions } from './issuer-options.ts'
 import type { KeySource } from './key-source.ts'
 import { maxKeys } from './key-store.ts'
-import { type PreparedKeys, prepareKeys } from './prepare-keys.ts'
+import { createKeyPreparation, type PreparedKeys } from './prepare-keys.ts'
 import { isSecretKey } from './signing-key.ts'
 
 /** A key set as it is written down (RFC 7517 section 5); all its keys are public. */
@@ -87,7 +87,7 @@ export function createStaticKeySource(
     prepare: () => () => false,
     observer: { ...silentObserver, keySkipped }
   }
-  const usable = prepareKeys(jwks, new Map(), context)
+  const usable = createKeyPreparation(context)(jwks, new Map())
   checkUsable(name, usable, algorithms, faults)
   // texts, so that nobody changes the keys in place
   const texts = [...usable.keys()]

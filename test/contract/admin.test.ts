@@ -162,7 +162,7 @@ void t.test('an administrator reads the documents of an owner, page by page', as
   })
 })
 
-void t.test('the same subject is another owner at another issuer, and as a client', async (t) => {
+void t.test('AT-6: one subject is another owner as a client, and at another issuer', async (t) => {
   await write(t, { sub: 'hal' }, 'of a user')
   await write(t, { sub: 'hal', client_id: 'hal' }, 'of a client')
   const titles = async (query: Record<string, string>) =>

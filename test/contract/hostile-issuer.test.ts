@@ -172,6 +172,16 @@ void t.test('OWASP-7, GJ-12: a redirect leads nowhere, however inviting', async 
   t.equal(sound.requests(), 0)
 })
 
+void t.test('META-9: Retry-After says when the issuer is asked again', async (t) => {
+  const { issuer, mint, start } = await startScene()
+  issuer.on('/jwks', hostile.status(500))
+  const { ask } = await start()
+  const token = await mint()
+  // after the first attempts, that is more than a second later
+  await until(async () => Number((await ask(token)).headers.get('retry-after')) > 1)
+  isUnavailable(t, await ask(token))
+})
+
 const waiting = early(async () => {
   const { issuer, mint, start } = await startScene()
   for (const path of [discoveryPath, '/jwks']) issuer.on(path, hostile.hang)

@@ -173,6 +173,7 @@ for (const [name, keys] of Object.entries<unknown>({
   'JWK-1: no keys': undefined,
   'an empty set': [],
   'nothing but useless entries': Object.values(useless).map(({ entry }) => entry),
+  'META-10, GJ-12: a good key in more than a MiB': [{ ...good, pad: 'x'.repeat(1_100_000) }],
   'META-10: more than 100 keys': Array.from({ length: 101 }, (_, index) => ({
     ...good,
     kid: `k${index}`

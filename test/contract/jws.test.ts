@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import t from 'tap'
 import { CompactEncrypt, exportJWK, importJWK } from 'jose'
 import { startTestIssuer } from '../../src/testing.ts'
@@ -7,7 +7,14 @@ import { assertCleanLog, startGuardedApp } from '../support/guarded-app.ts'
 import { startHostileIssuer } from '../support/hostile-issuer.ts'
 import { keyFor, malformedTokens, repeatedMembers } from '../support/malformed-tokens.ts'
 import { assertInvalidToken } from '../support/outcomes.ts'
-import { encode, rawToken, signer } from '../support/raw-token.ts'
+import {
+  derSigner,
+  encode,
+  pssSigner,
+  rawToken,
+  type Signer,
+  signer
+} from '../support/raw-token.ts'
 
 const issuer = await startTestIssuer()
 t.teardown(() => issuer.close())
@@ -18,6 +25,25 @@ const header = (members: object) => issuer.mint({}, { header: { ...members } })
 for (const [name, token] of Object.entries(await malformedTokens(issuer)))
   void t.test(`${name}: refused`, async (t) => {
     assertInvalidToken(t, await call({ token }), name)
+  })
+
+const otherForms: Record<string, ['ES256' | 'ES512' | 'PS256', (key: KeyObject) => Signer]> = {
+  'JWA-2: ES256 as DER': ['ES256', (key) => derSigner('ES256', key)],
+  'JWA-2: ES512 as DER': ['ES512', (key) => derSigner('ES512', key)],
+  'JWA-4: PS256 without salt': ['PS256', (key) => pssSigner('PS256', key, 0)],
+  'JWA-4: PS256 with a long salt': ['PS256', (key) => pssSigner('PS256', key, 64)]
+}
+for (const [name, [alg, otherSigner]] of Object.entries(otherForms))
+  void t.test(`${name}: refused as well behind a header that is known by now`, async (t) => {
+    const { kid, privateKey } = keyFor(issuer, alg)
+    const { issuer: iss, audience: aud } = issuer
+    const ask = (sub: string, sign: Signer) => {
+      const claims = { iss, aud, sub, exp: Math.floor(Date.now() / 1000) + 600 }
+      return call({ token: rawToken({ alg, kid, typ: 'at+jwt' }, claims, sign) })
+    }
+    for (const sub of ['ada', 'grace'])
+      t.equal((await ask(sub, signer(alg, privateKey))).status, 200)
+    assertInvalidToken(t, await ask('mallory', otherSigner(privateKey)), name)
   })
 
 for (const alg of testAlgorithms)

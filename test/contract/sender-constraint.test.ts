@@ -17,7 +17,7 @@ const algs = 'ES256 ES384 ES512 EdDSA Ed25519 PS256 RS256'
 const metadataPath = '/.well-known/oauth-protected-resource'
 
 void t.test(
-  'DPOP-26: an issuer that demands DPoP has no other tokens, and no other offer',
+  'DPOP-26, PRM-7: an issuer that demands DPoP has no other tokens, and no other offer',
   async (t) => {
     const { call } = await startGuardedApp(t, { ...issuer.options, publicUrl, dpop: 'required' })
     const token = await issuer.mint({ cnf: client.cnf })
@@ -29,7 +29,7 @@ void t.test(
     const plain = await call({ token: await issuer.mint() })
     t.equal(plain.status, 401)
     t.match(plain.challenges, [
-      { scheme: 'DPoP', params: { algs, error: undefined } },
+      { scheme: 'DPoP', params: { algs, resource_metadata, error: undefined } },
       { scheme: 'Bearer', params: { error: 'invalid_token', error_description: /not bound/ } }
     ])
     const certified = await issuer.mint({ cnf: { 'x5t#S256': 'a'.repeat(43) } })
@@ -37,7 +37,7 @@ void t.test(
   }
 )
 
-void t.test('each issuer has its own say', async (t) => {
+void t.test('BEARER-13: each issuer has its own say, and both schemes are offered', async (t) => {
   const strict = await startTestIssuer({ algorithms: ['RS256'] })
   t.teardown(() => strict.close())
   const issuers = [issuer.options, { ...strict.options, dpop: 'required' as const }]

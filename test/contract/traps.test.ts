@@ -1,4 +1,7 @@
+import { createPublicKey } from 'node:crypto'
+import { mock } from 'node:test'
 import t from 'tap'
+import { createSignatureCheck } from '../../plugins/signature-check.ts'
 import { startTestIssuer } from '../../src/testing.ts'
 import { assertCleanLog, startGuardedApp } from '../support/guarded-app.ts'
 import { keyFor } from '../support/malformed-tokens.ts'
@@ -23,6 +26,30 @@ void t.test('FJ-5: an EC key does not verify under the name of an RSA algorithm'
   for (const alg of ['RS256', 'ES384', 'PS256'] as const) {
     const token = rawToken({ alg, kid, typ: 'at+jwt' }, claims, derSigner('ES256', privateKey))
     assertInvalidToken(t, await call({ token }), alg)
+  }
+})
+
+void t.test('FJ-12, FW-3: a key is written as PEM once, and not for each token', async (t) => {
+  const { privateKey, kid: keyId } = keyFor(issuer, 'RS256')
+  const keyObject = createPublicKey(privateKey)
+  const { mock: exports } = mock.method(keyObject, 'export')
+  const check = createSignatureCheck({
+    keyId,
+    issuer: undefined,
+    algorithms: ['RS256', 'PS256'],
+    keyObject
+  })
+  for (const alg of ['RS256', 'PS256', 'RS256'] as const)
+    t.ok(check(await issuer.mint({}, { alg }), alg))
+  t.equal(exports.callCount(), 1)
+})
+
+void t.test('FW-5: the header is seen where the key is chosen', async (t) => {
+  for (const alg of ['RS256', 'ES256', 'EdDSA'] as const) {
+    const { kid } = keyFor(issuer, alg)
+    t.equal((await call({ token: await issuer.mint({}, { alg }) })).status, 200)
+    const unknown = await issuer.mint({}, { alg, header: { kid: `${kid}x` } })
+    assertInvalidToken(t, await call({ token: unknown }), alg)
   }
 })
 

@@ -35,6 +35,11 @@ const json = { 'content-type': 'application/json' }
 
 const failures: Record<string, [number, string, object]> = {
   'FY-4: an unknown path': [404, 'not-found', { url: '/nope' }],
+  'PROB-1, HTTP-1, FY-3: a known path, another method': [
+    405,
+    'method-not-allowed',
+    { url: '/body' }
+  ],
   'FY-4: a path that is no URL': [400, 'invalid-request', { url: '/items/%zz' }],
   'a path parameter that is too long': [414, 'uri-too-long', { url: `/items/${'a'.repeat(101)}` }],
   'PROB-7: an exception': [500, 'internal-error', { url: '/throws' }],
@@ -121,6 +126,16 @@ t.test(
     )
   }
 )
+
+t.test('PROB-6: the log has a refusal of the guard under the id that the client has', async (t) => {
+  const { app, log } = await appUnderTest(t)
+  const { instance } = (await app.inject('/whoami')).json()
+  t.match(instance, /^[0-9a-f-]{36}$/)
+  t.match(linesOfRequests(log), [
+    { reqId: instance, reason: 'no_credentials' },
+    { reqId: instance, status: 401 }
+  ])
+})
 
 const unreadable: Record<string, [number, string]> = {
   'no HTTP': [400, 'GARBAGE\r\n\r\n'],

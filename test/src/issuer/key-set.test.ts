@@ -191,6 +191,29 @@ for (const [name, jwks] of Object.entries({
   })
 }
 
+void t.test('JWK-3: an entry that is of no use is reported once while it stays', async (t) => {
+  const { keySet, seen, answer } = createKeySet(t)
+  const octet = { kty: 'oct', kid: 'o', k: 'AAAA' }
+  answer.jwks = [octet, a]
+  await keySet.start()
+  await settled()
+  await pass(3600 * second)
+  t.equal(seen.downloads, 13)
+  t.equal(seen.skipped, 1)
+  answer.jwks = [a, octet, { ...octet, kid: 'p' }]
+  await pass(600 * second)
+  t.equal(seen.skipped, 2, 'another one beside it')
+  answer.jwks = [a]
+  await pass(300 * second)
+  answer.jwks = [octet, a]
+  await pass(600 * second)
+  t.equal(seen.skipped, 3, 'once more when it comes back')
+  answer.jwks = [octet]
+  await pass(600 * second)
+  t.ok(keySet.isFailing)
+  t.equal(seen.skipped, 3, 'nor at each attempt while nothing is left beside it')
+})
+
 void t.test('META-9: says in how many seconds the issuer is asked again', async (t) => {
   const { keySet, answer } = createKeySet(t)
   delete answer.jwks

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { mock } from 'node:test'
 import t from 'tap'
 import { createKeyStore } from '../../../src/issuer/key-store.ts'
 import type { SigningKey } from '../../../src/issuer/signing-key.ts'
@@ -73,6 +74,16 @@ void t.test('BCP-5: a kid that looks like a part of a cache key is only text', a
   for (const kid of ['a:https://id.example.com', 'a%3A', 'ES256:a', '../a', "a' OR 1=1", 'a\r\n']) {
     t.equal(find('ES256', kid), undefined)
   }
+})
+
+void t.test('GJ-6: a key does not age in the store: its set says how long it counts', async (t) => {
+  const a = key('a', 'ES256')
+  const find = createKeyStore(issuer, [a])
+  const aYearLater = performance.now() + 365 * 24 * 60 * 60 * 1000
+  // what the cache of get-jwks tells the time by
+  const { mock: clock } = mock.method(performance, 'now', () => aYearLater)
+  t.teardown(() => clock.restore())
+  t.equal(find('ES256', 'a'), a)
 })
 
 void t.test('GJ-5: a full set of RSA keys stays findable, every algorithm of each', async (t) => {
