@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { entityTag, isUnchanged } from '../../src/documents/conditions.ts'
+import { checkMatch, entityTag, isUnchanged } from '../../src/documents/conditions.ts'
 import type { Conditions } from '../../src/documents/conditions.ts'
 import type { StoredDocument } from '../../src/documents/document.ts'
 import type { Documents, Idempotency } from '../../src/documents/documents.ts'
@@ -76,10 +76,16 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
 
   app.get(
     '/documents/:id',
-    { schema: schemas.getDocument, config: reading('document-not-found') },
+    {
+      schema: schemas.getDocument,
+      config: reading('document-not-found', 'precondition-failed')
+    },
     async (request, reply) => {
       const stored = await documents.find(ownerOf(request.principal), request.params.id)
-      if (!isUnchanged(conditionsOf(request), stored.version)) return answer(reply, stored)
+      const conditions = conditionsOf(request)
+      // first, whatever If-None-Match says (RFC 9110 section 13.2.2)
+      checkMatch(conditions, stored.version)
+      if (!isUnchanged(conditions, stored.version)) return answer(reply, stored)
       answer(reply.code(304), stored)
       return reply.send()
     }

@@ -50,6 +50,27 @@ t.test('HTTP-6: If-None-Match on GET', async (t) => {
   t.equal(other.statusCode, 200)
 })
 
+t.test('HTTP-5: a false If-Match on GET and HEAD, before If-None-Match', async (t) => {
+  const app = await build(t)
+  const { url, etag } = await create(app)
+  for (const method of ['GET', 'HEAD'] as const) {
+    for (const field of ['"stale"', `W/${etag}`]) {
+      const headers = { 'if-match': field, 'if-none-match': etag }
+      const refused = await send(app, method, url, undefined, headers)
+      t.equal(refused.statusCode, 412, `${method} ${field}`)
+      t.match(refused.headers, { 'content-type': 'application/problem+json' })
+    }
+    for (const field of [etag, '*', `"x", ${etag}`]) {
+      const headers = { 'if-match': field }
+      t.equal((await send(app, method, url, undefined, headers)).statusCode, 200, field)
+      const both = { ...headers, 'if-none-match': etag }
+      t.equal((await send(app, method, url, undefined, both)).statusCode, 304, field)
+    }
+    const foreign = { 'if-match': '"stale"', 'x-subject': 'grace' }
+    t.equal((await send(app, method, url, undefined, foreign)).statusCode, 404)
+  }
+})
+
 const changes: readonly (readonly [method: 'PUT' | 'PATCH' | 'DELETE', body?: object])[] = [
   ['PUT', { data: { new: true } }],
   ['PATCH', { data: { new: true } }],
