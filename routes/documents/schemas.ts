@@ -201,7 +201,9 @@ export const readChanges = {
     {
       limit,
       since: Type.Optional(
-        Type.String({ description: '`next` of an earlier answer; absent: from the beginning.' })
+        Type.String({
+          description: '`next` of an earlier answer; absent or empty: from the beginning.'
+        })
       )
     },
     { additionalProperties: false }

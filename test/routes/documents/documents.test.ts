@@ -188,6 +188,21 @@ t.test('the feed gives a client what it needs to follow', async (t) => {
   t.type(rest.json().next, 'string')
 })
 
+t.test('an empty cursor reads from the beginning, as none does', async (t) => {
+  const app = await build(t)
+  for (let count = 0; count < 2; count++) await create(app)
+  for (const [path, name] of [
+    ['/documents', 'cursor'],
+    ['/documents/changes', 'since']
+  ]) {
+    const none = await send(app, 'GET', `${path}?limit=1`)
+    const empty = await send(app, 'GET', `${path}?limit=1&${name}=`)
+    t.equal(empty.statusCode, 200)
+    t.equal(empty.body, none.body)
+    t.equal(empty.headers.link, none.headers.link)
+  }
+})
+
 t.test('IDEM-1, IDEM-5: the key is one structured-field string', async (t) => {
   const app = await build(t)
   const bad = ['bare', '""', '"a", "b"', `"${'k'.repeat(256)}"`, `"${'k'.repeat(10_000)}"`, '"ä"']
