@@ -25,6 +25,25 @@ t.test('HTTP-12, PATCH-1: a wrong media type is told the right one', async (t) =
   t.equal((await send(app, 'POST', '/documents', '{"data":{}}', parameters)).statusCode, 201)
 })
 
+t.test('HTTP-12: a content coding is refused as one, not as malformed JSON', async (t) => {
+  const app = await build(t)
+  const { url, etag } = await create(app)
+  for (const method of ['POST', 'PUT', 'PATCH'] as const)
+    for (const coding of ['gzip', 'br', 'gzip, identity', 'x'.repeat(10_000)]) {
+      const headers = { 'content-encoding': coding, 'if-match': etag }
+      const path = method === 'POST' ? '/documents' : url
+      const refused = await send(app, method, path, '{"data":{}}', headers)
+      t.equal(refused.statusCode, 415, `${method} ${coding.slice(0, 20)}`)
+      t.equal(refused.headers['accept-encoding'], 'identity')
+      t.notOk(refused.headers['accept'])
+      t.match(refused.json(), { detail: /content coding/ })
+    }
+  for (const coding of ['identity', ' Identity ', '']) {
+    const headers = { 'content-encoding': coding }
+    t.equal((await send(app, 'POST', '/documents', '{"data":{}}', headers)).statusCode, 201)
+  }
+})
+
 const merges: readonly (readonly [target: object, patch: object, result: object])[] = [
   [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
   [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],
