@@ -95,16 +95,19 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
     '/documents/:id',
     {
       schema: schemas.putDocument,
+      // what is wrong with the body is told after the conditions (RFC 9110 section 13.2.1)
+      attachValidation: true,
       config: writing(json, ...changeProblems, 'quota-exceeded')
     },
     async (request, reply) => {
-      const { body, params, principal } = request
-      const conditions = conditionsOf(request)
+      const { body, params, principal, validationError } = request
+      const owner = ownerOf(principal)
+      const input = validationError ?? body
       const { created, stored } = await documents.put(
-        ownerOf(principal),
+        owner,
         params.id,
-        body,
-        conditions
+        input,
+        conditionsOf(request)
       )
       if (created) reply.code(201).header('location', `${base()}/${stored.document.id}`)
       return answer(reply, stored)
@@ -115,12 +118,14 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
     '/documents/:id',
     {
       schema: schemas.patchDocument,
+      attachValidation: true,
       config: writing(mergePatch, ...changeProblems)
     },
     async (request, reply) => {
-      const { body, params, principal } = request
-      const conditions = conditionsOf(request)
-      return answer(reply, await documents.patch(ownerOf(principal), params.id, body, conditions))
+      const { body, params, principal, validationError } = request
+      const owner = ownerOf(principal)
+      const patch = validationError ?? body
+      return answer(reply, await documents.patch(owner, params.id, patch, conditionsOf(request)))
     }
   )
 

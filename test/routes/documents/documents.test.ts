@@ -109,6 +109,52 @@ for (const [method, body] of changes) {
   })
 }
 
+const invalid: readonly (readonly ['PUT' | 'PATCH', string, unknown])[] = [
+  ['PUT', 'data of another type', { data: 5 }],
+  ['PUT', 'an unknown member', { data: {}, role: 'admin' }],
+  ['PUT', 'a number beyond doubles', '{"data":{"a":1e400}}'],
+  ['PATCH', 'data of another type', { data: 5 }],
+  ['PATCH', 'a number beyond doubles', '{"data":{"a":1e400}}']
+]
+
+for (const [method, name, body] of invalid) {
+  t.test(`HTTP-7: ${method} with ${name}: conditions come before content`, async (t) => {
+    const app = await build(t)
+    const { url, etag } = await create(app)
+    const unknown = `/documents/${unknownId}`
+    const expected = [
+      [unknown, {}, 404],
+      [unknown, { 'if-match': etag }, 404],
+      [url, { 'if-match': etag, 'x-subject': 'grace' }, 404],
+      [url, {}, 428],
+      [url, { 'if-match': '"stale"' }, 412],
+      [url, { 'if-none-match': '*' }, 412],
+      [url, { 'if-match': etag }, 422],
+      [unknown, { 'if-none-match': '*' }, method === 'PUT' ? 422 : 404]
+    ] as const
+    for (const [path, headers, status] of expected)
+      t.equal((await send(app, method, path, body, headers)).statusCode, status)
+    const refused = await send(app, method, url, body, { 'if-match': etag })
+    t.match(refused.json().errors[0].pointer, /^\/(?:data|role)/)
+    t.equal((await send(app, 'GET', url)).headers.etag, etag, 'nothing changed')
+  })
+}
+
+t.test('PUT of an unknown id without conditions tells how to create', async (t) => {
+  const app = await build(t)
+  const { url } = await create(app)
+  const unknown = `/documents/${unknownId}`
+  const refused = await send(app, 'PUT', unknown, { data: {} })
+  t.match(refused.json(), { status: 404, detail: /To create it, send If-None-Match: \*\.$/ })
+  const foreign = await send(app, 'PUT', url, { data: {} }, { 'x-subject': 'grace' })
+  t.equal(foreign.json().detail, refused.json().detail)
+  for (const method of ['GET', 'PATCH', 'DELETE'] as const) {
+    const body = method === 'PATCH' ? {} : undefined
+    const { detail } = (await send(app, method, unknown, body)).json()
+    t.equal(detail, 'You have no document with this id.')
+  }
+})
+
 t.test('PUT creates under an id of the client, once', async (t) => {
   const app = await build(t)
   const url = `/documents/${unknownId}`
