@@ -12,12 +12,15 @@ export const mergePatch = 'application/merge-patch+json'
  * than the route's, and any content coding, is refused with 415 (RFC 9110 section 15.5.16, RFC 5789 section 2.2).
  */
 export function parseDocuments(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    route.bodyLimit = limits.bodyBytes
+  })
   app.addHook('preParsing', checkMediaType)
   app.addHook('preParsing', checkContentCoding)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
     [json, mergePatch],
-    { parseAs: 'buffer', bodyLimit: limits.bodyBytes },
+    { parseAs: 'buffer' },
     async (request: FastifyRequest, body: Buffer) =>
       // many clients name a media type with every request; what DELETE brings has no meaning
       request.method === 'DELETE' ? undefined : parseJson(body)

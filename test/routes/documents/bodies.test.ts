@@ -155,6 +155,26 @@ t.test('takes data up to its bounds, and numbers that come back as they came', a
   }
 })
 
+t.test(
+  'takes data up to its bound however it is escaped, and tells the limit of bodies',
+  async (t) => {
+    const app = await build(t)
+    for (const character of ['ä', '€', '🗝']) {
+      const bytes = limits.dataBytes - '{"a":""}'.length
+      const text = character.repeat(Math.floor(bytes / Buffer.byteLength(character)))
+      const escaped = JSON.stringify({ data: { a: text } }).replace(
+        /[^ -~]/g,
+        (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+      )
+      const response = await send(app, 'POST', '/documents', escaped)
+      t.equal(response.statusCode, 201, character)
+      t.equal(response.json().data.a, text)
+    }
+    const refused = await send(app, 'POST', '/documents', ' '.repeat(limits.bodyBytes + 1))
+    t.match(refused.json(), { status: 413, detail: `The body may have ${limits.bodyBytes} bytes.` })
+  }
+)
+
 function nested(levels: number): object {
   return levels === 1 ? {} : { a: nested(levels - 1) }
 }
