@@ -12,7 +12,7 @@ const data = Type.Unsafe<DocumentData>({
   additionalProperties: true,
   description:
     `Any JSON object, returned as it came: up to ${limits.dataBytes} bytes and ${limits.dataDepth} levels. ` +
-    'Integers that a double does not keep are refused; send them as strings.'
+    'Numbers that a double does not keep are refused; send them as strings.'
 })
 
 const example = {

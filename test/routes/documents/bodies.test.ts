@@ -145,7 +145,7 @@ t.test('takes data up to its bounds, and numbers that come back as they came', a
     JSON.stringify({ a: 'a'.repeat(limits.dataBytes - overhead) }),
     JSON.stringify(nested(limits.dataDepth)),
     '{"a":[1e300,9007199254740992,-0.1234567890123456,12345678901234567000]}',
-    '{"a":"9007199254740993"}'
+    '{"a":"9007199254740993 0.12345678901234567891 1e-400"}'
   ]
   for (const data of datas) {
     const response = await send(app, 'POST', '/documents', `{"data":${data}}`)
@@ -174,6 +174,59 @@ t.test(
     t.match(refused.json(), { status: 413, detail: `The body may have ${limits.bodyBytes} bytes.` })
   }
 )
+
+t.test('PROB-5: refuses numbers whose value would change, and says which', async (t) => {
+  const app = await build(t)
+  const changed = [
+    '9007199254740993',
+    '-9007199254740993',
+    '9007199254740993.0',
+    '123456789012345678e0',
+    '1234567890123456.78e2',
+    '12345678901234567168',
+    '60573867052005216',
+    '0.12345678901234567891',
+    '0.30000000000000001',
+    '1e-400',
+    `0.${'0'.repeat(400)}1`
+  ]
+  for (const number of changed) {
+    const refused = await send(app, 'POST', '/documents', `{"data":{"a":[1,${number}]}}`)
+    t.equal(refused.statusCode, 422, number)
+    const { detail, errors } = refused.json()
+    t.ok(detail.startsWith(`${number.slice(0, 40)} would become`))
+    t.same(errors, [{ detail, pointer: '/data' }])
+  }
+  const long = `0.1${'0'.repeat(limits.dataBytes)}1`
+  const refused = await send(app, 'POST', '/documents', `{"data":{"a":${long}}}`)
+  t.equal(refused.statusCode, 422)
+  t.ok(refused.body.length < 500)
+})
+
+const keptNumbers: Readonly<Record<string, string>> = {
+  '-0': '0',
+  '0e-400': '0',
+  '0.0000000000000000000': '0',
+  '9007199254740992.0': '9007199254740992',
+  '1234567890123456.00e1': '12345678901234560',
+  '1.0000000000000000000e2': '100',
+  '1E-0000000000000007': '1e-7',
+  '0.10000000000000001': '0.1',
+  '0.30000000000000004': '0.30000000000000004',
+  '9.9999999999999992e+22': '1e+23',
+  '1.5777487760936562e+15': '1577748776093656.2',
+  '4.9406564584124654e-324': '5e-324',
+  '1.7976931348623157e+308': '1.7976931348623157e+308'
+}
+
+t.test('takes numbers in any form that says a double, 17 digits included', async (t) => {
+  const app = await build(t)
+  for (const [number, written] of Object.entries(keptNumbers)) {
+    const response = await send(app, 'POST', '/documents', `{"data":{"a":${number}}}`)
+    t.equal(response.statusCode, 201, number)
+    t.ok(response.body.includes(`"data":{"a":${written}}`), number)
+  }
+})
 
 function nested(levels: number): object {
   return levels === 1 ? {} : { a: nested(levels - 1) }
