@@ -35,10 +35,10 @@ export default fp(problemDetails, { name: 'problem-details', fastify: '5.x' })
 
 /** Sends the problem that an error stands for; logs its cause when that is not the client's doing. */
 export function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const { accepts = ['application/json'] }: Partial<FastifyContextConfig> =
-    request.routeOptions.config
+  const { bodyLimit, config } = request.routeOptions
+  const { accepts = ['application/json'] }: Partial<FastifyContextConfig> = config
   const { id, method } = request
-  const { status, headers, body } = toProblem(error, { id, method, accepts })
+  const { status, headers, body } = toProblem(error, { id, method, accepts, bodyLimit })
   if (status >= 500) logFailure(error, status, request)
   // As bytes: Fastify adds a charset to text, and the media type of problems has none.
   reply

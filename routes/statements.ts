@@ -6,10 +6,13 @@ const bodyLimit = 32 * 1024
 
 /** Reads bodies of one media type as text, and of no other, in this context. */
 export function parseAsText(app: FastifyInstance, mediaType: string): void {
+  app.addHook('onRoute', (route) => {
+    route.bodyLimit = bodyLimit
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<string>(
     mediaType,
-    { parseAs: 'string', bodyLimit },
+    { parseAs: 'string' },
     async (_request: unknown, body: string) => body
   )
 }

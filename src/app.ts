@@ -9,7 +9,6 @@ import { adminIssuersOf } from './config/admin-issuers.ts'
 import { ConfigError } from './config/error.ts'
 import { publicUrlOf } from './config/public-url.ts'
 import type { Config } from './config/schema.ts'
-import { limits } from './documents/document.ts'
 import { openDocuments } from './documents/documents.ts'
 import { metadataPath, metadataRoot } from './http/resource-metadata.ts'
 import { openDatabase } from './storage/database.ts'
@@ -105,7 +104,8 @@ function serverOptions(config: Config, { logDestination }: AppOptions): FastifyS
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     trustProxy: config.trustProxy.length > 0 && config.trustProxy,
-    bodyLimit: limits.bodyBytes,
+    // paths that don't exist read bodies too, of anybody: routes that need more say so themselves
+    bodyLimit: 64 * 1024,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     ...connectionOptions,
     // a certificate beside a token, both at their largest (RFC 9440 section 3.2)

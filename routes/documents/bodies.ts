@@ -1,6 +1,7 @@
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { limits } from '../../src/documents/document.ts'
 import { parseJson } from '../../src/documents/json.ts'
+import { ProblemError } from '../../src/http/problem.ts'
 
 /** The media types of request bodies. */
 export const json = 'application/json'
@@ -8,14 +9,18 @@ export const mergePatch = 'application/merge-patch+json'
 
 /**
  * Replaces the parsers of this context by one for both media types, with the body limit of documents. Any other type
- * than the route's is refused with 415 (RFC 9110 section 15.5.16, RFC 5789 section 2.2).
+ * than the route's, and any content coding, is refused with 415 (RFC 9110 section 15.5.16, RFC 5789 section 2.2).
  */
 export function parseDocuments(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    route.bodyLimit = limits.bodyBytes
+  })
   app.addHook('preParsing', checkMediaType)
+  app.addHook('preParsing', checkContentCoding)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
     [json, mergePatch],
-    { parseAs: 'buffer', bodyLimit: limits.bodyBytes },
+    { parseAs: 'buffer' },
     async (request: FastifyRequest, body: Buffer) =>
       // many clients name a media type with every request; what DELETE brings has no meaning
       request.method === 'DELETE' ? undefined : parseJson(body)
@@ -28,4 +33,14 @@ async function checkMediaType({ headers, routeOptions }: FastifyRequest): Promis
   const [given = ''] = (headers['content-type'] ?? '').split(';')
   if (accepts === undefined || accepts.includes(given.trim().toLowerCase())) return
   throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(given)
+}
+
+/** Nothing is decompressed here (RFC 9110 sections 12.5.3, 15.5.16): what is small may become large. */
+async function checkContentCoding({ headers, routeOptions }: FastifyRequest): Promise<void> {
+  const { 'content-encoding': coding = '' } = headers
+  if (routeOptions.config.accepts === undefined || /^(?:identity)?$/i.test(coding.trim())) return
+  throw new ProblemError('unsupported-media-type', {
+    detail: 'Send the body without a content coding such as gzip.',
+    headers: { 'Accept-Encoding': 'identity' }
+  })
 }

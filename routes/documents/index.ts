@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { entityTag, isUnchanged } from '../../src/documents/conditions.ts'
+import { checkMatch, entityTag, isUnchanged } from '../../src/documents/conditions.ts'
 import type { Conditions } from '../../src/documents/conditions.ts'
 import type { StoredDocument } from '../../src/documents/document.ts'
 import type { Documents, Idempotency } from '../../src/documents/documents.ts'
@@ -76,10 +76,16 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
 
   app.get(
     '/documents/:id',
-    { schema: schemas.getDocument, config: reading('document-not-found') },
+    {
+      schema: schemas.getDocument,
+      config: reading('document-not-found', 'precondition-failed')
+    },
     async (request, reply) => {
       const stored = await documents.find(ownerOf(request.principal), request.params.id)
-      if (!isUnchanged(conditionsOf(request), stored.version)) return answer(reply, stored)
+      const conditions = conditionsOf(request)
+      // first, whatever If-None-Match says (RFC 9110 section 13.2.2)
+      checkMatch(conditions, stored.version)
+      if (!isUnchanged(conditions, stored.version)) return answer(reply, stored)
       answer(reply.code(304), stored)
       return reply.send()
     }
@@ -89,16 +95,19 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
     '/documents/:id',
     {
       schema: schemas.putDocument,
+      // what is wrong with the body is told after the conditions (RFC 9110 section 13.2.1)
+      attachValidation: true,
       config: writing(json, ...changeProblems, 'quota-exceeded')
     },
     async (request, reply) => {
-      const { body, params, principal } = request
-      const conditions = conditionsOf(request)
+      const { body, params, principal, validationError } = request
+      const owner = ownerOf(principal)
+      const input = validationError ?? body
       const { created, stored } = await documents.put(
-        ownerOf(principal),
+        owner,
         params.id,
-        body,
-        conditions
+        input,
+        conditionsOf(request)
       )
       if (created) reply.code(201).header('location', `${base()}/${stored.document.id}`)
       return answer(reply, stored)
@@ -109,12 +118,14 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
     '/documents/:id',
     {
       schema: schemas.patchDocument,
+      attachValidation: true,
       config: writing(mergePatch, ...changeProblems)
     },
     async (request, reply) => {
-      const { body, params, principal } = request
-      const conditions = conditionsOf(request)
-      return answer(reply, await documents.patch(ownerOf(principal), params.id, body, conditions))
+      const { body, params, principal, validationError } = request
+      const owner = ownerOf(principal)
+      const patch = validationError ?? body
+      return answer(reply, await documents.patch(owner, params.id, patch, conditionsOf(request)))
     }
   )
 

@@ -12,7 +12,7 @@ const data = Type.Unsafe<DocumentData>({
   additionalProperties: true,
   description:
     `Any JSON object, returned as it came: up to ${limits.dataBytes} bytes and ${limits.dataDepth} levels. ` +
-    'Integers that a double does not keep are refused; send them as strings.'
+    'Numbers that a double does not keep are refused; send them as strings.'
 })
 
 const example = {
@@ -140,10 +140,8 @@ const limit = Type.Optional(
   })
 )
 
-const ifMatch = Type.Optional(
-  Type.String({ description: 'The ETag of the document as last read; required for changes.' })
-)
-const ifNoneMatch = (description: string) => Type.Optional(Type.String({ description }))
+const condition = (description: string) => Type.Optional(Type.String({ description }))
+const ifMatch = condition('The ETag of the document as last read; required for changes.')
 
 const etag = Type.String({ description: 'The version of the document: a strong entity tag.' })
 const location = Type.String({ format: 'uri', description: 'The address of the new document.' })
@@ -203,7 +201,9 @@ export const readChanges = {
     {
       limit,
       since: Type.Optional(
-        Type.String({ description: '`next` of an earlier answer; absent: from the beginning.' })
+        Type.String({
+          description: '`next` of an earlier answer; absent or empty: from the beginning.'
+        })
       )
     },
     { additionalProperties: false }
@@ -236,7 +236,10 @@ export const getDocument = {
   operationId: 'getDocument',
   summary: 'Read a document',
   params,
-  headers: Type.Object({ 'If-None-Match': ifNoneMatch('ETags that the client has.') }),
+  headers: Type.Object({
+    'If-Match': condition('The only ETags to read; any other is answered by 412.'),
+    'If-None-Match': condition('ETags that the client has.')
+  }),
   response: {
     200: answer('The document', 'Document', { ETag: etag }),
     304: empty('The client has this version', { ETag: etag })
@@ -251,7 +254,7 @@ export const putDocument = {
   params,
   headers: Type.Object({
     'If-Match': ifMatch,
-    'If-None-Match': ifNoneMatch('`*` to create a document that must not exist yet.')
+    'If-None-Match': condition('`*` to create a document that must not exist yet.')
   }),
   body: input,
   response: {

@@ -22,21 +22,28 @@ export function isCreation({ ifMatch, ifNoneMatch }: Conditions): boolean {
 }
 
 /**
+ * Refuses a request whose If-Match does not name this version (RFC 9110 section 13.1.1); reads may come without.
+ * @throws {ProblemError} `precondition-failed`
+ */
+export function checkMatch({ ifMatch }: Conditions, version: number): void {
+  if (ifMatch === undefined || names(ifMatch, entityTag(version))) return
+  throw new ProblemError('precondition-failed', {
+    detail: 'The document is no longer the one that If-Match names. Read it again, then retry.'
+  })
+}
+
+/**
  * Refuses a change of a document that exists, unless the client has seen the version it changes.
  * @throws {ProblemError} `precondition-failed` if a condition is false, `precondition-required` if
  *   there is no If-Match
  */
 export function requireMatch(conditions: Conditions, version: number): void {
-  const { ifMatch } = conditions
-  if (ifMatch !== undefined && !names(ifMatch, entityTag(version)))
-    throw new ProblemError('precondition-failed', {
-      detail: 'The document is no longer the one that If-Match names. Read it again, then retry.'
-    })
+  checkMatch(conditions, version)
   if (isUnchanged(conditions, version))
     throw new ProblemError('precondition-failed', {
       detail: 'The document exists, in a version that If-None-Match excludes.'
     })
-  if (ifMatch === undefined)
+  if (conditions.ifMatch === undefined)
     throw new ProblemError('precondition-required', {
       detail: 'Send If-Match with the ETag of the document as you last read it, then retry.'
     })

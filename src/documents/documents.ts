@@ -110,33 +110,37 @@ export class Documents {
   }
 
   /**
-   * Replaces a document that exists, or creates it if the conditions say that it must not exist.
+   * Replaces a document that exists, or creates it if the conditions say that it must not exist. An Error as `input`
+   * says what is wrong with it, and is thrown where the input would be looked at: after the conditions (RFC 9110
+   * section 13.2.1).
    * @throws {ProblemError} as {@link create} and {@link requireMatch} do, and `document-not-found`
    */
-  async put(owner: Owner, id: string, input: DocumentInput, conditions: Conditions) {
-    const state = this.#state(input, 'content-too-large')
+  async put(owner: Owner, id: string, input: DocumentInput | Error, conditions: Conditions) {
     return this.#change(owner, async (writer) => {
       const current = await findDocument(writer.transaction, writer.owner, id)
       if (current === undefined && isCreation(conditions)) {
+        const state = this.#state(valid(input), 'content-too-large')
         const stored = toStored(await this.#insert(writer, state, acceptId(id)))
         return { created: true, stored }
       }
-      const row = existing(current)
+      const row = existing(current, `${absent} To create it, send If-None-Match: *.`)
       requireMatch(conditions, row.change)
+      const state = this.#state(valid(input), 'content-too-large')
       return { created: false, stored: toStored(await updateDocument(writer, row, state)) }
     })
   }
 
   /**
-   * Applies a merge patch (RFC 7396) to what the client decides of a document; all or nothing.
+   * Applies a merge patch (RFC 7396) to what the client decides of a document; all or nothing. An Error as `patch` is
+   * thrown as by {@link put}.
    * @throws {ProblemError} `document-not-found`, those of {@link requireMatch}, and
    *   `validation-failed` if the result is no document
    */
   async patch(owner: Owner, id: string, patch: unknown, conditions: Conditions) {
-    checkPatch(patch)
     return this.#change(owner, async (writer) => {
       const row = existing(await findDocument(writer.transaction, writer.owner, id))
       requireMatch(conditions, row.change)
+      checkPatch(valid(patch))
       const { collection, data } = toStored(row).document
       const patched = mergePatch({ collection, data }, patch) as DocumentInput
       const state = this.#state(patched, 'validation-failed')
@@ -195,9 +199,16 @@ function identify(owner: Owner, { key, clientId }: Idempotency, state: DocumentS
   }
 }
 
-function existing(row: DocumentRow | undefined): DocumentRow {
+const absent = 'You have no document with this id.'
+
+function existing(row: DocumentRow | undefined, detail = absent): DocumentRow {
   if (row !== undefined) return row
-  throw new ProblemError('document-not-found', { detail: 'You have no document with this id.' })
+  throw new ProblemError('document-not-found', { detail })
+}
+
+function valid<Content>(content: Content | Error): Content {
+  if (content instanceof Error) throw content
+  return content
 }
 
 function acceptId(id: string): string {

@@ -51,7 +51,7 @@ export async function readPage(
   { limit = limits.pageSize, cursor, collection }: PageQuery
 ): Promise<DocumentPage> {
   const list = ['documents', owner, collection ?? '']
-  const [before] = cursor === undefined ? [] : openCursor(cursors, list, cursor, 'cursor')
+  const [before] = openCursor(cursors, list, cursor, 'cursor')
   const { items, more } = await readRows(limit, (count, row) =>
     listDocuments(db, owner, { limit: count, collection, before: row?.created_change ?? before })
   )
@@ -73,8 +73,7 @@ export async function readChanges(
   { limit = limits.pageSize, since }: ChangesQuery
 ): Promise<ChangePage> {
   const feed = ['changes', owner]
-  const position = since === undefined ? [] : openCursor(cursors, feed, since, 'since')
-  const [read = 0, begun] = position
+  const [read = 0, begun] = openCursor(cursors, feed, since, 'since')
   const { items, more } = await readRows(limit, (count, row) =>
     listChanges(db, owner, row?.change ?? read, count)
   )
@@ -125,7 +124,14 @@ function toChange(row: DocumentRow): Change {
   return { id: row.id, deleted: false, etag: entityTag(version), document }
 }
 
-function openCursor(cursors: Cursors, list: readonly string[], cursor: string, name: string) {
+/** The position of a cursor. None, or an empty one (`?since=`), stands before the first item. */
+function openCursor(
+  cursors: Cursors,
+  list: readonly string[],
+  cursor: string | undefined,
+  name: string
+): readonly number[] {
+  if (cursor === undefined || cursor === '') return []
   const position = cursors.open(list, cursor)
   if (position !== undefined) return position
   const detail = `${name} is not a cursor that this list gave out.`

@@ -8,6 +8,8 @@ export interface FailedRequest {
   readonly method: string
   /** The media types that the route reads, for the answer to any other (RFC 9110 section 15.5.16). */
   readonly accepts: readonly string[]
+  /** The most bytes of a body that the route reads. */
+  readonly bodyLimit: number
 }
 
 /** A problem on its way to the client: status, response fields and document. */
@@ -59,7 +61,6 @@ const knownCodes: ReadonlyMap<unknown, Problem> = new Map<string, Problem>([
     'FST_ERR_CTP_INVALID_CONTENT_LENGTH',
     { kind: 'invalid-request', detail: 'The body is not as long as Content-Length says.' }
   ],
-  ['FST_ERR_CTP_BODY_TOO_LARGE', { kind: 'content-too-large' }],
   ['FST_ERR_BAD_URL', { kind: 'invalid-request', detail: 'The path is not a valid URL path.' }],
   ['FST_ERR_MAX_PARAM_LENGTH', { kind: 'uri-too-long' }],
   ['FST_ERR_HANDLER_TIMEOUT', { kind: 'service-unavailable', headers: { 'retry-after': '5' } }]
@@ -91,6 +92,8 @@ function judge(error: unknown, request: FailedRequest): Problem {
   const { code, statusCode, validation, validationContext }: FrameworkError = error
   if (Array.isArray(validation)) return validationProblem(validation, validationContext)
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return mediaTypeProblem(request)
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return { kind: 'content-too-large', detail: `The body may have ${request.bodyLimit} bytes.` }
   return knownCodes.get(code) ?? { kind: kindOfStatus(statusCode) }
 }
 

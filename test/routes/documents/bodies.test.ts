@@ -25,6 +25,25 @@ t.test('HTTP-12, PATCH-1: a wrong media type is told the right one', async (t) =
   t.equal((await send(app, 'POST', '/documents', '{"data":{}}', parameters)).statusCode, 201)
 })
 
+t.test('HTTP-12: a content coding is refused as one, not as malformed JSON', async (t) => {
+  const app = await build(t)
+  const { url, etag } = await create(app)
+  for (const method of ['POST', 'PUT', 'PATCH'] as const)
+    for (const coding of ['gzip', 'br', 'gzip, identity', 'x'.repeat(10_000)]) {
+      const headers = { 'content-encoding': coding, 'if-match': etag }
+      const path = method === 'POST' ? '/documents' : url
+      const refused = await send(app, method, path, '{"data":{}}', headers)
+      t.equal(refused.statusCode, 415, `${method} ${coding.slice(0, 20)}`)
+      t.equal(refused.headers['accept-encoding'], 'identity')
+      t.notOk(refused.headers['accept'])
+      t.match(refused.json(), { detail: /content coding/ })
+    }
+  for (const coding of ['identity', ' Identity ', '']) {
+    const headers = { 'content-encoding': coding }
+    t.equal((await send(app, 'POST', '/documents', '{"data":{}}', headers)).statusCode, 201)
+  }
+})
+
 const merges: readonly (readonly [target: object, patch: object, result: object])[] = [
   [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
   [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],
@@ -126,13 +145,86 @@ t.test('takes data up to its bounds, and numbers that come back as they came', a
     JSON.stringify({ a: 'a'.repeat(limits.dataBytes - overhead) }),
     JSON.stringify(nested(limits.dataDepth)),
     '{"a":[1e300,9007199254740992,-0.1234567890123456,12345678901234567000]}',
-    '{"a":"9007199254740993"}'
+    '{"a":"9007199254740993 0.12345678901234567891 1e-400"}'
   ]
   for (const data of datas) {
     const response = await send(app, 'POST', '/documents', `{"data":${data}}`)
     t.equal(response.statusCode, 201)
     const expected = data.replace('1e300', '1e+300')
     t.ok(response.body.includes(`"data":${expected},`))
+  }
+})
+
+t.test(
+  'takes data up to its bound however it is escaped, and tells the limit of bodies',
+  async (t) => {
+    const app = await build(t)
+    for (const character of ['ä', '€', '🗝']) {
+      const bytes = limits.dataBytes - '{"a":""}'.length
+      const text = character.repeat(Math.floor(bytes / Buffer.byteLength(character)))
+      const escaped = JSON.stringify({ data: { a: text } }).replace(
+        /[^ -~]/g,
+        (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+      )
+      const response = await send(app, 'POST', '/documents', escaped)
+      t.equal(response.statusCode, 201, character)
+      t.equal(response.json().data.a, text)
+    }
+    const refused = await send(app, 'POST', '/documents', ' '.repeat(limits.bodyBytes + 1))
+    t.match(refused.json(), { status: 413, detail: `The body may have ${limits.bodyBytes} bytes.` })
+  }
+)
+
+t.test('PROB-5: refuses numbers whose value would change, and says which', async (t) => {
+  const app = await build(t)
+  const changed = [
+    '9007199254740993',
+    '-9007199254740993',
+    '9007199254740993.0',
+    '123456789012345678e0',
+    '1234567890123456.78e2',
+    '12345678901234567168',
+    '60573867052005216',
+    '0.12345678901234567891',
+    '0.30000000000000001',
+    '1e-400',
+    `0.${'0'.repeat(400)}1`
+  ]
+  for (const number of changed) {
+    const refused = await send(app, 'POST', '/documents', `{"data":{"a":[1,${number}]}}`)
+    t.equal(refused.statusCode, 422, number)
+    const { detail, errors } = refused.json()
+    t.ok(detail.startsWith(`${number.slice(0, 40)} would become`))
+    t.same(errors, [{ detail, pointer: '/data' }])
+  }
+  const long = `0.1${'0'.repeat(limits.dataBytes)}1`
+  const refused = await send(app, 'POST', '/documents', `{"data":{"a":${long}}}`)
+  t.equal(refused.statusCode, 422)
+  t.ok(refused.body.length < 500)
+})
+
+const keptNumbers: Readonly<Record<string, string>> = {
+  '-0': '0',
+  '0e-400': '0',
+  '0.0000000000000000000': '0',
+  '9007199254740992.0': '9007199254740992',
+  '1234567890123456.00e1': '12345678901234560',
+  '1.0000000000000000000e2': '100',
+  '1E-0000000000000007': '1e-7',
+  '0.10000000000000001': '0.1',
+  '0.30000000000000004': '0.30000000000000004',
+  '9.9999999999999992e+22': '1e+23',
+  '1.5777487760936562e+15': '1577748776093656.2',
+  '4.9406564584124654e-324': '5e-324',
+  '1.7976931348623157e+308': '1.7976931348623157e+308'
+}
+
+t.test('takes numbers in any form that says a double, 17 digits included', async (t) => {
+  const app = await build(t)
+  for (const [number, written] of Object.entries(keptNumbers)) {
+    const response = await send(app, 'POST', '/documents', `{"data":{"a":${number}}}`)
+    t.equal(response.statusCode, 201, number)
+    t.ok(response.body.includes(`"data":{"a":${written}}`), number)
   }
 })
 

@@ -50,6 +50,27 @@ t.test('HTTP-6: If-None-Match on GET', async (t) => {
   t.equal(other.statusCode, 200)
 })
 
+t.test('HTTP-5: a false If-Match on GET and HEAD, before If-None-Match', async (t) => {
+  const app = await build(t)
+  const { url, etag } = await create(app)
+  for (const method of ['GET', 'HEAD'] as const) {
+    for (const field of ['"stale"', `W/${etag}`]) {
+      const headers = { 'if-match': field, 'if-none-match': etag }
+      const refused = await send(app, method, url, undefined, headers)
+      t.equal(refused.statusCode, 412, `${method} ${field}`)
+      t.match(refused.headers, { 'content-type': 'application/problem+json' })
+    }
+    for (const field of [etag, '*', `"x", ${etag}`]) {
+      const headers = { 'if-match': field }
+      t.equal((await send(app, method, url, undefined, headers)).statusCode, 200, field)
+      const both = { ...headers, 'if-none-match': etag }
+      t.equal((await send(app, method, url, undefined, both)).statusCode, 304, field)
+    }
+    const foreign = { 'if-match': '"stale"', 'x-subject': 'grace' }
+    t.equal((await send(app, method, url, undefined, foreign)).statusCode, 404)
+  }
+})
+
 const changes: readonly (readonly [method: 'PUT' | 'PATCH' | 'DELETE', body?: object])[] = [
   ['PUT', { data: { new: true } }],
   ['PATCH', { data: { new: true } }],
@@ -87,6 +108,52 @@ for (const [method, body] of changes) {
     }
   })
 }
+
+const invalid: readonly (readonly ['PUT' | 'PATCH', string, unknown])[] = [
+  ['PUT', 'data of another type', { data: 5 }],
+  ['PUT', 'an unknown member', { data: {}, role: 'admin' }],
+  ['PUT', 'a number beyond doubles', '{"data":{"a":1e400}}'],
+  ['PATCH', 'data of another type', { data: 5 }],
+  ['PATCH', 'a number beyond doubles', '{"data":{"a":1e400}}']
+]
+
+for (const [method, name, body] of invalid) {
+  t.test(`HTTP-7: ${method} with ${name}: conditions come before content`, async (t) => {
+    const app = await build(t)
+    const { url, etag } = await create(app)
+    const unknown = `/documents/${unknownId}`
+    const expected = [
+      [unknown, {}, 404],
+      [unknown, { 'if-match': etag }, 404],
+      [url, { 'if-match': etag, 'x-subject': 'grace' }, 404],
+      [url, {}, 428],
+      [url, { 'if-match': '"stale"' }, 412],
+      [url, { 'if-none-match': '*' }, 412],
+      [url, { 'if-match': etag }, 422],
+      [unknown, { 'if-none-match': '*' }, method === 'PUT' ? 422 : 404]
+    ] as const
+    for (const [path, headers, status] of expected)
+      t.equal((await send(app, method, path, body, headers)).statusCode, status)
+    const refused = await send(app, method, url, body, { 'if-match': etag })
+    t.match(refused.json().errors[0].pointer, /^\/(?:data|role)/)
+    t.equal((await send(app, 'GET', url)).headers.etag, etag, 'nothing changed')
+  })
+}
+
+t.test('PUT of an unknown id without conditions tells how to create', async (t) => {
+  const app = await build(t)
+  const { url } = await create(app)
+  const unknown = `/documents/${unknownId}`
+  const refused = await send(app, 'PUT', unknown, { data: {} })
+  t.match(refused.json(), { status: 404, detail: /To create it, send If-None-Match: \*\.$/ })
+  const foreign = await send(app, 'PUT', url, { data: {} }, { 'x-subject': 'grace' })
+  t.equal(foreign.json().detail, refused.json().detail)
+  for (const method of ['GET', 'PATCH', 'DELETE'] as const) {
+    const body = method === 'PATCH' ? {} : undefined
+    const { detail } = (await send(app, method, unknown, body)).json()
+    t.equal(detail, 'You have no document with this id.')
+  }
+})
 
 t.test('PUT creates under an id of the client, once', async (t) => {
   const app = await build(t)
@@ -165,6 +232,21 @@ t.test('the feed gives a client what it needs to follow', async (t) => {
   t.same(Object.keys(rest.json().items[0]), ['id', 'deleted', 'deletedAt'])
   t.notOk(rest.headers.link)
   t.type(rest.json().next, 'string')
+})
+
+t.test('an empty cursor reads from the beginning, as none does', async (t) => {
+  const app = await build(t)
+  for (let count = 0; count < 2; count++) await create(app)
+  for (const [path, name] of [
+    ['/documents', 'cursor'],
+    ['/documents/changes', 'since']
+  ]) {
+    const none = await send(app, 'GET', `${path}?limit=1`)
+    const empty = await send(app, 'GET', `${path}?limit=1&${name}=`)
+    t.equal(empty.statusCode, 200)
+    t.equal(empty.body, none.body)
+    t.equal(empty.headers.link, none.headers.link)
+  }
 })
 
 t.test('IDEM-1, IDEM-5: the key is one structured-field string', async (t) => {

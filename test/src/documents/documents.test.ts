@@ -145,7 +145,7 @@ function suite(database: TestDatabase) {
         const tampered = cursor.slice(0, index) + changed + cursor.slice(index + 1)
         await t.rejects(documents.page(ada, { cursor: tampered }), refused)
       }
-      for (const bad of ['', '=', `${cursor}=`, ` ${cursor}`, 'a'.repeat(10_000)])
+      for (const bad of ['=', `${cursor}=`, ` ${cursor}`, 'a'.repeat(10_000)])
         await t.rejects(documents.page(ada, { cursor: bad }), refused)
       await t.rejects(
         documents.changes(ada, { since: cursor }),

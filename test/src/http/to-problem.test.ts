@@ -3,7 +3,7 @@ import { ProblemError, problemKinds } from '../../../src/http/problem.ts'
 import type { ProblemKind } from '../../../src/http/problem.ts'
 import { toProblem } from '../../../src/http/to-problem.ts'
 
-const request = { id: 'r-1', method: 'POST', accepts: ['application/json'] }
+const request = { id: 'r-1', method: 'POST', accepts: ['application/json'], bodyLimit: 1024 }
 
 t.test('PROB-2, PROB-4: every kind has its own type, its status and its fixed title', async (t) => {
   for (const kind of Object.keys(problemKinds) as ProblemKind[]) {
@@ -59,6 +59,12 @@ t.test('HTTP-12: 415 names what the route reads, for PATCH twice', async (t) => 
   const post = toProblem(error, request)
   t.equal(post.headers['accept'], 'application/json')
   t.notOk('accept-patch' in post.headers)
+})
+
+t.test('413 for a body that is too large tells the limit', async (t) => {
+  const { status, body } = toProblem({ code: 'FST_ERR_CTP_BODY_TOO_LARGE' }, request)
+  t.equal(status, 413)
+  t.equal(body.detail, 'The body may have 1024 bytes.')
 })
 
 t.test('PROB-5: a validation fault says what is wrong where', async (t) => {
