@@ -7,7 +7,7 @@ import { logRequest, logSerializers } from '../plugins/request-log.ts'
 import { registerRoutes } from '../routes/index.ts'
 import { adminIssuersOf } from './config/admin-issuers.ts'
 import { ConfigError } from './config/error.ts'
-import { publicUrlOf } from './config/public-url.ts'
+import { misleadsClients, publicUrlOf } from './config/public-url.ts'
 import type { Config } from './config/schema.ts'
 import { openDocuments } from './documents/documents.ts'
 import { metadataPath, metadataRoot } from './http/resource-metadata.ts'
@@ -30,6 +30,11 @@ export interface AppOptions {
 export async function buildApp(config: Config, options: AppOptions = {}): Promise<FastifyInstance> {
   const app = Fastify(serverOptions(config, options))
   const publicUrl = () => publicUrlOf(config, listeningPort(app) ?? config.port)
+  if (misleadsClients(config))
+    app.log.warn(
+      { host: config.host },
+      'set PUBLIC_URL: without it clients are told to call an address of their own machine'
+    )
   const storage = await openStorage(config, app.log)
   // Closed last: Fastify runs these hooks in reverse order, and the server's own is the last one added.
   app.addHook('onClose', () => storage.close())

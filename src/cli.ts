@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
+import { ConfigError } from './config/error.ts'
 import { DevelopmentIssuerError } from './development/errors.ts'
 import { readIssuerFile, type IssuerFile } from './development/issuer-file.ts'
 import { mintClientToken, mintUserToken } from './development/mint-token.ts'
@@ -13,7 +14,7 @@ const usage = `Usage: latchkey <command> [options]
              --scope <scopes>  separated by spaces; default: all of the API
              --issuer <url>    default: OIDC_ISSUER, or the one that runs with DATA_DIR
 
-  --help, --version
+  --help, -h, --version
 `
 
 const userScope = 'openid profile email documents:read documents:write'
@@ -26,25 +27,34 @@ class UsageError extends Error {}
 const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   serve,
   token,
-  '--help': async () => print(usage),
   '--version': async () => print(`${version()}\n`)
 }
 
 try {
   await run(process.argv.slice(2))
 } catch (error) {
-  if (!(error instanceof UsageError || error instanceof DevelopmentIssuerError)) throw error
+  if (!isExpected(error)) throw error
   process.stderr.write(`latchkey: ${error.message}\n`)
   process.exitCode = 1
 }
 
+/** What is said in one line; all else is our own bug. */
+function isExpected(error: unknown): error is Error {
+  return [UsageError, ConfigError, DevelopmentIssuerError].some((kind) => error instanceof kind)
+}
+
 async function run([name, ...args]: string[]): Promise<void> {
+  if (name === 'help' || [name, ...args].some(isHelpFlag)) return print(usage)
   const command = Object.entries(commands).find(([known]) => known === name)?.[1]
   if (command === undefined) {
     const found = name === undefined ? 'no command' : `unknown command ${name}`
     throw new UsageError(`${found} (usage: latchkey serve | token | --help | --version)`)
   }
   await command(args)
+}
+
+function isHelpFlag(argument: string | undefined): boolean {
+  return argument === '--help' || argument === '-h'
 }
 
 async function serve(args: string[]): Promise<void> {
@@ -55,7 +65,6 @@ async function serve(args: string[]): Promise<void> {
 
 async function token(args: string[]): Promise<void> {
   const options = tokenOptions(args)
-  if (options.help) return print(usage)
   const dataDir = process.env['DATA_DIR'] ?? './data'
   const file = await readIssuerFile(dataDir)
   const issuer = options.issuer ?? process.env['OIDC_ISSUER'] ?? file?.issuer ?? defaultIssuer
@@ -77,8 +86,7 @@ function tokenOptions(args: string[]) {
 function parseTokenArguments(args: string[]) {
   try {
     const text = { type: 'string' } as const
-    const flag = { type: 'boolean' } as const
-    const options = { user: text, scope: text, issuer: text, client: flag, help: flag }
+    const options = { user: text, scope: text, issuer: text, client: { type: 'boolean' } } as const
     return parseArgs({ args, options })
   } catch (cause) {
     const hint = 'usage: latchkey token [--user ada | --client] [--scope "…"] [--issuer <url>]'

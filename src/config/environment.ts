@@ -70,7 +70,7 @@ function readIssuer({ OIDC_ISSUER: issuer, OIDC_AUDIENCE: audience }: Environmen
     variables: {
       '/issuers/0/issuer': 'OIDC_ISSUER',
       '/issuers/0/audience': 'OIDC_AUDIENCE',
-      '/issuers': 'OIDC_ISSUER'
+      '/issuers': issuer === undefined ? 'OIDC_AUDIENCE' : 'OIDC_ISSUER'
     }
   }
 }

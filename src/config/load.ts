@@ -157,13 +157,13 @@ function describeSecret(value: unknown): string {
   return scheme === undefined ? 'a value without a scheme' : `${scheme}…`
 }
 
-function refuseTwoSourcesOfIssuers(file: Record<string, unknown>, given: GivenSettings): void {
-  if (file['issuers'] !== undefined && given.settings['issuers'] !== undefined)
-    throw new ConfigError(
-      'OIDC_ISSUER',
-      'a value beside "issuers" of LATCHKEY_CONFIG',
-      'one of the two'
-    )
+function refuseTwoSourcesOfIssuers(
+  file: Record<string, unknown>,
+  { variables }: GivenSettings
+): void {
+  const variable = variables['/issuers']
+  if (file['issuers'] !== undefined && variable !== undefined)
+    throw new ConfigError(variable, 'a value beside "issuers" of LATCHKEY_CONFIG', 'one of the two')
 }
 
 function refuseRepeatedIssuers({ issuers }: Config): void {

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { wrongOption } from './option-check.ts'
 
-/** Reads a text file, as all options that name files do unless a test or a cache stands in. */
+/**
+ * Reads a text file, as all options that name files do unless a test or a cache stands in. A byte order mark, which some
+ * editors put first, is no part of the text.
+ */
 export function readUtf8(path: string): string {
-  return readFileSync(path, 'utf8')
+  return new TextDecoder().decode(readFileSync(path))
 }
 
 /**

@@ -4,6 +4,11 @@ import type { Config } from './schema.ts'
 /** Addresses that mean all of this machine's, and the one among them that a client here can call. */
 const callable: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
+/** True if clients on other machines are told a URL that leads them to themselves. */
+export function misleadsClients({ publicUrl, host }: Config): boolean {
+  return publicUrl === undefined && Object.hasOwn(callable, host)
+}
+
 /**
  * The URL that clients call, without a final slash: `PUBLIC_URL`, or else the address that the service listens on.
  * `port` is the real one, known once the service listens. Never taken from a request.

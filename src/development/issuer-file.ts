@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { calculateJwkThumbprint, type JWK } from 'jose'
+import { ConfigError } from '../config/error.ts'
 import { DevelopmentIssuerError } from './errors.ts'
 
 /** What a development issuer keeps, so that tokens and clients outlive a restart. Holds secrets. */
@@ -28,7 +29,8 @@ export async function createIssuerFile(): Promise<IssuerFile> {
 
 /**
  * Reads `dev-issuer.json` of a data directory; undefined if there is none.
- * @throws {DevelopmentIssuerError} with one line that names the file when it can't be read or isn't what was written
+ * @throws {ConfigError} if it can't be read
+ * @throws {DevelopmentIssuerError} with one line that names the file if it isn't what was written
  */
 export async function readIssuerFile(dataDir: string): Promise<IssuerFile | undefined> {
   const path = pathIn(dataDir)
@@ -37,9 +39,7 @@ export async function readIssuerFile(dataDir: string): Promise<IssuerFile | unde
     text = await readFile(path, 'utf8')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new DevelopmentIssuerError(`${path} can not be read: ${(cause as Error).message}`, {
-      cause
-    })
+    throw directoryFault(dataDir, 'read', cause)
   }
   const content = parse(text)
   if (content === undefined) {
@@ -52,7 +52,7 @@ export async function readIssuerFile(dataDir: string): Promise<IssuerFile | unde
 
 /**
  * Writes `dev-issuer.json`, whole or not at all, readable by its owner only.
- * @throws {DevelopmentIssuerError} with one line that names the file when it can't be written
+ * @throws {ConfigError} if it can't be written
  */
 export async function writeIssuerFile(dataDir: string, content: IssuerFile): Promise<void> {
   const path = pathIn(dataDir)
@@ -62,9 +62,14 @@ export async function writeIssuerFile(dataDir: string, content: IssuerFile): Pro
     await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
     await rename(draft, path)
   } catch (cause) {
-    const { message } = cause as Error
-    throw new DevelopmentIssuerError(`${path} can not be written: ${message}`, { cause })
+    throw directoryFault(dataDir, 'written', cause)
   }
+}
+
+function directoryFault(dataDir: string, verb: string, cause: unknown): ConfigError {
+  const { code } = cause as NodeJS.ErrnoException
+  const found = `${JSON.stringify(dataDir)}, where dev-issuer.json can not be ${verb} (${code})`
+  return new ConfigError('DATA_DIR', found, 'a directory that can be written')
 }
 
 function pathIn(dataDir: string): string {

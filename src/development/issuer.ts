@@ -38,7 +38,8 @@ export interface DevelopmentIssuer {
  * Starts an OpenID Connect issuer on loopback for development: users ada and grace without passwords,
  * clients `latchkey-spa`, `latchkey-cli` and `latchkey-machine`, JWT access tokens for one API.
  * @throws {DevelopmentIssuerError} with one line that says what to do: under NODE_ENV=production,
- * without oidc-provider, when the port is taken or the data directory can't be used
+ * without oidc-provider, when the port is taken or its file is damaged
+ * @throws {ConfigError} if the data directory can't be used
  */
 export async function startDevelopmentIssuer(
   options: DevelopmentIssuerOptions

@@ -179,6 +179,7 @@ const refusals: [string, (t: Teardown) => Promise<Record<string, string>>][] = [
     async () => ({ ...settings, DATABASE_URL: 'postgres://ada:secret@127.0.0.1:9/latchkey' })
   ],
   ['DATA_DIR', async () => ({ ...settings, DATA_DIR: '/dev/null/latchkey' })],
+  ['DATA_DIR', async () => ({ PORT: '0', DATA_DIR: '/dev/null' })],
   ['LATCHKEY_CONFIG prot', async (t) => ({ LATCHKEY_CONFIG: fileHolding(t, '{"prot":1}') })]
 ]
 

@@ -273,6 +273,7 @@ t.test('settings that do not go together are refused', async (t) => {
     'OIDC_AUDIENCE: found nothing': [{ OIDC_ISSUER: 'https://a' }],
     'OIDC_ISSUER: found nothing': [{ OIDC_AUDIENCE: 'b' }],
     'OIDC_ISSUER: found a value beside "issuers"': [issuer, { issuers: [] }],
+    'OIDC_AUDIENCE: found a value beside "issuers"': [{ OIDC_AUDIENCE: 'b' }, { issuers: [] }],
     'DATABASE_URL_FILE: found DATABASE_URL beside it': [
       { DATABASE_URL: 'memory://', DATABASE_URL_FILE: '/x' }
     ],

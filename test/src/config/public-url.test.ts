@@ -1,6 +1,9 @@
 import t from 'tap'
+import type { Test } from 'tap'
 import { loadConfig } from '../../../src/config/load.ts'
+import type { Config } from '../../../src/config/schema.ts'
 import { publicUrlOf } from '../../../src/config/public-url.ts'
+import { appUnderTest } from '../../support/app.ts'
 
 const issuer = { OIDC_ISSUER: 'https://id.example.com', OIDC_AUDIENCE: 'a' }
 
@@ -18,4 +21,17 @@ for (const [host, url] of Object.entries({
 t.test('PUBLIC_URL wins over the address', async (t) => {
   const config = loadConfig({ ...issuer, PUBLIC_URL: 'https://api.example.com/v1' }, String)
   t.equal(publicUrlOf(config, 4000), 'https://api.example.com/v1')
+})
+
+/** What the service logs of its own address while it is built. */
+async function warningsFor(t: Test, settings: Partial<Config>) {
+  const { log } = await appUnderTest(t, settings)
+  return log.map((line) => JSON.parse(line)).filter(({ msg }) => msg.includes('PUBLIC_URL'))
+}
+
+t.test('a service on all addresses warns once that its own URL is not known', async (t) => {
+  for (const host of ['0.0.0.0', '::'])
+    t.match(await warningsFor(t, { host }), [{ level: 40, host, msg: /^set PUBLIC_URL: / }])
+  t.same(await warningsFor(t, { host: '0.0.0.0', publicUrl: 'https://api.example.com' }), [])
+  t.same(await warningsFor(t, { host: '127.0.0.1' }), [])
 })

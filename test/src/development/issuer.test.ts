@@ -53,10 +53,19 @@ void t.test('a data directory that can not be used is named', async (t) => {
   await t.rejects(start(dataDir), { message: /dev-issuer\.json is damaged: delete it/ })
   const file = join(dataDir, 'file')
   await writeFile(file, '')
-  await t.rejects(start(file), { message: /dev-issuer\.json can not be read/ })
+  await t.rejects(start(file), {
+    name: 'ConfigError',
+    setting: 'DATA_DIR',
+    found: `"${file}", where dev-issuer.json can not be read (ENOTDIR)`,
+    allowed: 'a directory that can be written'
+  })
   const blocked = join(dataDir, 'blocked')
   await mkdir(join(blocked, `dev-issuer.json.${process.pid}`), { recursive: true })
-  await t.rejects(start(blocked), { message: /dev-issuer\.json can not be written/ })
+  await t.rejects(start(blocked), {
+    name: 'ConfigError',
+    setting: 'DATA_DIR',
+    found: `"${blocked}", where dev-issuer.json can not be written (EISDIR)`
+  })
 })
 
 void t.test('a port that is taken is named', async (t) => {

@@ -110,8 +110,18 @@ void t.test('a client token needs the secret that the issuer keeps', async (t) =
   t.equal(code, 1)
 })
 
+void t.test('a data directory that can not be read is named', async (t) => {
+  const { errors, code } = await latchkey(['token'], { DATA_DIR: '/dev/null' })
+  t.match(errors, /^latchkey: DATA_DIR: found "\/dev\/null", .* allowed: .*\n$/)
+  t.equal(code, 1)
+})
+
 void t.test('tells its usage and version', async (t) => {
-  t.match((await latchkey(['--help'])).output, /serve.*token.*--user/s)
-  t.match((await latchkey(['token', '--help'])).output, '--scope')
+  const requests = ['--help', '-h', 'help', 'serve --help', 'serve -h', 'token --help', 'token -h']
+  for (const request of requests) {
+    const { output, errors, code } = await latchkey(request.split(' '))
+    t.match(output, /^Usage: .*serve.*token.*--user/s, request)
+    t.same({ errors, code }, { errors: '', code: 0 }, request)
+  }
   t.match((await latchkey(['--version'])).output, /^\d+\.\d+\.\d+\n$/)
 })
