@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { mayLackLines } from '../src/http/header-lines.ts'
 import type { TrustedIssuers } from '../src/issuer/trusted-issuers.ts'
 import type { RevokedTokens } from '../src/token/revoked-tokens.ts'
 import {
@@ -88,12 +89,12 @@ export function createGuardHook(
     if (isUnrouted(request)) return answerUnrouted(app, request, reply, done)
     const guard = guardOf(request)
     if (guard === null) return done()
-    const credentials = readAuthorization(
-      findAuthorization(request.raw.rawHeaders),
-      constraint.regime.schemes
-    )
+    const { rawHeaders } = request.raw
+    const credentials = readAuthorization(findAuthorization(rawHeaders), constraint.regime.schemes)
     // caches that store an answer have to know that it is for a caller, or for those who are none
     if (guard.optional) varyBy(reply, 'Authorization')
+    if (mayLackLines(rawHeaders))
+      return denials.invalidRequest(request, reply, guard, 'The request has too many header fields')
     if (credentials.kind === 'none')
       return guard.optional ? done() : denials.noCredentials(request, reply, guard)
     if (credentials.kind === 'invalid') {

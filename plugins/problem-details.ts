@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import fp from 'fastify-plugin'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { clientErrorKind, rawProblem } from '../src/http/client-error.ts'
+import { mayLackLines } from '../src/http/header-lines.ts'
 import { ProblemError, problemDocument } from '../src/http/problem.ts'
 import { problemHeaders, toProblem } from '../src/http/to-problem.ts'
 
@@ -72,9 +73,10 @@ function logFailure(error: unknown, status: number, request: FastifyRequest): vo
 /** RFC 9112 section 3.2. Node's own check answers without a body, so the service turns that off. */
 function requireHost({ raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) {
   const hosts = countHosts(raw.rawHeaders)
+  const refuse = (detail: string) => done(new ProblemError('invalid-request', { detail }))
+  if (mayLackLines(raw.rawHeaders)) return refuse('The request has too many header fields.')
   if (hosts === 1 || (hosts === 0 && raw.httpVersion !== '1.1')) return done()
-  const fault = hosts === 0 ? 'is missing' : 'came more than once'
-  done(new ProblemError('invalid-request', { detail: `The Host field ${fault}.` }))
+  refuse(`The Host field ${hosts === 0 ? 'is missing' : 'came more than once'}.`)
 }
 
 /** Counted among the raw lines: of two, Node keeps the first, and a proxy in front may have kept the other. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { CryptoKey, JWK, JWTPayload } from 'jose'
+import type { CryptoKey, JWK, JWSHeaderParameters, JWTPayload } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Algorithm } from '../token/algorithms.ts'
 import { ProofRefusal, proofRefusals } from './proof-refusal.ts'
@@ -39,12 +39,16 @@ const maxProofLength = 8192
 const maxIdLength = 256
 const compactJws = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
+/** The longest members of an RSA key, in base64url: a modulus of 4096 bits, an exponent of 4 octets. */
+const maxRsaLengths = { n: 683, e: 6 }
+
 /** Members that only private and symmetric keys have (RFC 7518 section 6). */
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
 /**
  * Makes the reader of DPoP proofs (RFC 9449 section 4.3). Does not judge time, nonce and reuse, nor whether the key is
- * that of the access token: who calls it has to. Loads jose, which no plain bearer token needs.
+ * that of the access token: who calls it has to. Whoever sends a proof chooses its key, and so what verifying costs: RSA
+ * keys are bounded. Loads jose, which no plain bearer token needs.
  * @param algorithms the accepted ones
  */
 export function createProofReader(algorithms: readonly Algorithm[]): ProofReader {
@@ -57,7 +61,11 @@ export function createProofReader(algorithms: readonly Algorithm[]): ProofReader
     const { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } = await loading
     const header = proof.slice(0, proof.indexOf('.'))
     const kept = known.get(header)
-    const getKey = kept === undefined ? EmbeddedJWK : () => kept.key
+    const importKey = (unverified: JWSHeaderParameters) => {
+      if (isCostly(unverified.jwk)) throw new TypeError('the key of a proof is too large')
+      return EmbeddedJWK(unverified)
+    }
+    const getKey = kept === undefined ? importKey : () => kept.key
     try {
       const { payload, protectedHeader, key } = await jwtVerify(proof, getKey, options)
       const jwk = protectedHeader.jwk as JWK
@@ -81,6 +89,15 @@ export function createProofReader(algorithms: readonly Algorithm[]): ProofReader
     if (claims instanceof ProofRefusal) return claims
     return judgeRequest(payload, request) ?? { keyThumbprint, ...claims }
   }
+}
+
+/** Whether a key of RSA is larger than any in use; a member that is no text, whose length says nothing, counts as such. */
+function isCostly(jwk: JWK | undefined): boolean {
+  if (jwk?.kty !== 'RSA') return false
+  const { n, e } = jwk as Record<string, unknown>
+  const isBounded = (member: unknown, longest: number) =>
+    typeof member === 'string' && member.length <= longest
+  return !isBounded(n, maxRsaLengths.n) || !isBounded(e, maxRsaLengths.e)
 }
 
 function claimsOf(payload: JWTPayload): Omit<Proof, 'keyThumbprint'> | ProofRefusal {

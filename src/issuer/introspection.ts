@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { askAsClient, type IssuerClient } from './ask-as-client.ts'
 import { type BoundedResponse, UpstreamError } from './bounded-fetch.ts'
+import { orLate } from './deadline.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
 import type { KeySet } from './key-set.ts'
 import { mediaTypeOf, parseJsonObject, retryAfterOf } from './response.ts'
@@ -66,10 +66,8 @@ async function endpointOf({ issuer, endpoint, keySet }: IntrospectionContext): P
   if (endpoint !== undefined) return endpoint
   keySet.touch()
   if (keySet.metadata === undefined) {
-    await Promise.race([
-      keySet.refreshForUnknownKey(),
-      sleep(metadataPatience, undefined, { ref: false })
-    ])
+    const refresh = keySet.refreshForUnknownKey()
+    if (refresh !== undefined) await orLate(refresh, metadataPatience)
   }
   const { metadata, retryAfterSeconds } = keySet
   if (metadata === undefined) {

@@ -120,6 +120,7 @@ export function createOpaqueTokenJudge(
     authenticate,
     verify: signedAnswers ? verify : undefined
   })
+  const isRetired = () => keySet.isRetired
   // its caches take their memory at once: of many issuers most are never asked
-  return onFirstCall(() => createOpaqueTokens({ ...context, introspect, cacheSeconds }))
+  return onFirstCall(() => createOpaqueTokens({ ...context, introspect, cacheSeconds, isRetired }))
 }

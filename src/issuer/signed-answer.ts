@@ -8,7 +8,7 @@ import {
 } from '../token/unverified.ts'
 import type { Decryption } from './decryption.ts'
 import { IssuerFaultError } from './issuer-fault.ts'
-import { deadline } from './deadline.ts'
+import { orLate } from './deadline.ts'
 import { findKey } from './find-key.ts'
 import type { KeySet } from './key-set.ts'
 
@@ -47,7 +47,7 @@ export async function readSignedAnswer(
   const claims = readable(decodeClaims(segments.claims), what)
   expect(header.type === type, what, 'typ')
   expect(policy.algorithms.has(header.algorithm), what, 'alg')
-  const key = await Promise.race([findKey(keySet, header, signer), deadline()])
+  const key = await orLate(findKey(keySet, header, signer))
   if (key === 'late') throw new IssuerFaultError(what, 'waits for keys that do not come')
   expect(key?.verify(answer, header.algorithm) === true, what, 'signature')
   return claims

@@ -1,4 +1,4 @@
-import { deadline } from '../issuer/deadline.ts'
+import { orLate } from '../issuer/deadline.ts'
 import { findKey } from '../issuer/find-key.ts'
 import type { KeySet } from '../issuer/key-set.ts'
 import { type Algorithm, isAlgorithm } from '../token/algorithms.ts'
@@ -71,7 +71,7 @@ export async function verifyStatement(
   { algorithms, keySet, signer }: StatementKeys
 ): Promise<void> {
   expect(algorithms.has(algorithm), 'Its signing algorithm is not accepted')
-  const key = await Promise.race([findKey(keySet, { algorithm, keyId }, signer), deadline()])
+  const key = await orLate(findKey(keySet, { algorithm, keyId }, signer))
   if (key === 'late' || (key === undefined && keySet.isFailing))
     throw issuerUnavailable(keySet.retryAfterSeconds)
   expect(key?.verify(text, algorithm) === true, 'Its signature is invalid', 'invalid_key')

@@ -39,7 +39,8 @@ export function createEncryptedTokens(
     // at once, so that a token that is revoked meanwhile does not stay
     remember: (inner, ...grounds) => {
       const token = outerOf.get(inner)
-      if (token !== undefined) outer.remember(token, ...grounds)
+      if (token === undefined || isPadded(token, inner)) return
+      outer.remember(token, ...grounds)
     },
     forget: () => undefined
   })
@@ -67,6 +68,14 @@ export function createEncryptedTokens(
 /** Whether a text has the four dots of a compact JWE (RFC 7516 section 7.1). */
 export function hasFiveParts(token: string): boolean {
   return token.split('.', 6).length === 5
+}
+
+/**
+ * Whether a token is far longer than encryption makes it. Anybody can encrypt to us, the holder of one signed token as
+ * often as he likes: what is remembered must not be longer than he can have it signed.
+ */
+function isPadded(token: string, inner: string): boolean {
+  return token.length > 2 * inner.length + 2048
 }
 
 /** That the content is a JWT and not claims that nobody signed (RFC 7519 section 5.2). */

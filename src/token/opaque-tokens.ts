@@ -6,6 +6,7 @@ import {
 } from '../issuer/introspection.ts'
 import type { Observer } from '../observe/observer.ts'
 import type { ClaimMapping } from './claim-mapping.ts'
+import { inTime } from './in-time.ts'
 import { accepted, endOf, judgeClaims, type TokenPolicy } from './policy.ts'
 import { createPrincipal, type Principal } from './principal.ts'
 import { Refusal, refusals } from './refusal.ts'
@@ -20,6 +21,8 @@ export interface OpaqueTokensOptions {
   /** Seconds for which an active answer is used again: how long a revoked token may still be accepted. */
   readonly cacheSeconds: number
   readonly observer: Observer
+  /** Whether the issuer is no longer trusted as it was: its answers then say nothing. Default: never. */
+  readonly isRetired?: (() => boolean) | undefined
   /** Asked about each active token, a remembered one too; default: none is revoked. */
   readonly revoked?: Pick<RevokedTokens, 'covers'> | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
@@ -44,10 +47,11 @@ const tokenText = /^[\w\-.~+/]+=*$/
 /**
  * Judges the tokens of one issuer by asking it (RFC 7662): its answer goes through the same policy as the claims of a
  * JWT. Answers are kept under a digest, so that the cache holds no token, and never past `exp`; refusals apart, so that
- * made-up tokens do not push out good ones; failures not at all. One call at a time for a token.
+ * made-up tokens do not push out good ones; failures not at all. One call at a time for a token: who asks `uncached`
+ * waits for the one that runs, and then for one that begins later.
  */
 export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
-  const { policy, introspect, cacheSeconds, observer, clock = Date.now } = options
+  const { policy, introspect, cacheSeconds, observer, isRetired, clock = Date.now } = options
   const good = new LRUCache<string, Kept>({ max: maxKept })
   const refused = new LRUCache<string, Kept>({ max: maxKept })
   const running = new Map<string, Promise<Verdict>>()
@@ -77,6 +81,7 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
   const ask = async (name: string, token: string): Promise<Verdict> => {
     try {
       const claims = await introspect(token)
+      if (isRetired?.() === true) return new IssuerUnavailable(policy.issuer, 1)
       const verdict = judgeAnswer(claims, options, clock() / 1000)
       keep(name, verdict)
       return verdict
@@ -89,15 +94,24 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
     }
   }
 
-  return (token, uncached) => {
-    const name = digestOf(policy.issuer, token)
-    const known = (uncached === true ? undefined : find(name)) ?? running.get(name)
-    if (known !== undefined) return known
-    if (!tokenText.test(token)) return refusals.malformed
-    if (running.size >= maxCalls) return new IssuerUnavailable(policy.issuer, 1)
+  const begin = (name: string, token: string): Verdict | Promise<Verdict> => {
+    const isRefused = isRetired?.() === true || running.size >= maxCalls
+    if (isRefused) return new IssuerUnavailable(policy.issuer, 1)
     const asking = ask(name, token).finally(() => running.delete(name))
     running.set(name, asking)
     return asking
+  }
+
+  return (token, uncached) => {
+    const name = digestOf(policy.issuer, token)
+    const known = uncached === true ? undefined : (find(name) ?? running.get(name))
+    if (known !== undefined) return known
+    const earlier = running.get(name)
+    if (earlier === undefined)
+      return tokenText.test(token) ? begin(name, token) : refusals.malformed
+    // its answer may be older than this request; the next call is not, whoever of those that wait here begins it
+    const next = () => running.get(name) ?? begin(name, token)
+    return inTime(policy.issuer, earlier.then(next, next))
   }
 }
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { startTestIssuer } from '../../src/testing.ts'
 import { assertCleanLog, createApp, startGuardedApp } from '../support/guarded-app.ts'
+import { exchange } from '../support/raw-request.ts'
 import {
   assertInsufficientScope,
   assertInvalidRequest,
@@ -10,8 +11,10 @@ import {
 
 const issuer = await startTestIssuer({ algorithms: ['RS256', 'ES256'] })
 t.teardown(() => issuer.close())
-const guarded = await startGuardedApp(t, issuer.options)
-const { call } = guarded
+const guarded = await startGuardedApp(t, issuer.options, {
+  '/optional': { optional: true }
+})
+const { app, call } = guarded
 const token = await issuer.mint()
 
 void t.test('BEARER-1: a token in the Authorization field opens the door', async (t) => {
@@ -112,6 +115,22 @@ for (const [name, sent] of Object.entries(twoWays))
   void t.test(`BEARER-7: ${name} is an invalid request`, async (t) => {
     assertInvalidRequest(t, await call(sent), name)
   })
+
+void t.test('BEARER-7: of two Authorization lines neither can hide behind others', async (t) => {
+  const mallory = await issuer.mint({ sub: 'mallory' })
+  const [line, other] = [token, mallory].map((sent) => `Authorization: Bearer ${sent}\r\n`)
+  for (const path of ['/whoami', '/optional'])
+    for (const fill of [998, 1100, 3000]) {
+      const head = `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${line}`
+      const answer = await exchange(app.server, `${head}${'a:\r\n'.repeat(fill)}${other}\r\n`)
+      t.match(answer, /^HTTP\/1.1 400 /, `${fill} lines between them`)
+      t.match(answer, /www-authenticate: Bearer .*error="invalid_request"/i)
+    }
+  const hidden = `GET /optional HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${'a:\r\n'.repeat(1100)}${line}\r\n`
+  t.match(await exchange(app.server, hidden), /^HTTP\/1.1 400 /, 'one that is not seen is not none')
+  const lines = Array.from({ length: 990 }, (_, index) => [`x-${index}`, '1']).flat()
+  t.equal((await call({ token, lines })).status, 200, 'many lines alone do no harm')
+})
 
 void t.test('BEARER-8: a valid token without the scope is told which one is needed', async (t) => {
   const reader = await issuer.mint({ scope: 'documents:read' })

@@ -10,7 +10,9 @@ import { startTestIssuer } from '../../src/testing.ts'
 import { startGuardedApp } from '../support/guarded-app.ts'
 import { startFleet } from '../support/fleet.ts'
 import { assertInvalidToken } from '../support/outcomes.ts'
+import * as hostile from '../support/hostile-issuer.ts'
 import { client, opaqueToken, startScene } from '../support/introspection-scene.ts'
+import { withResolver } from '../support/promise.ts'
 
 t.test('META-11: issuers come, change and go, and the others notice nothing', async (t) => {
   const fleet = await startFleet(t)
@@ -131,3 +133,31 @@ t.test('opaque tokens of an issuer that is gone are refused at once', async (t) 
   api.app.latchkey.replaceIssuers([sound.options])
   t.equal((await api.ask(opaqueToken)).status, 401)
 })
+
+for (const [name, audience, status] of [
+  ['is gone', undefined, 401],
+  ['has another audience', ['new'], 401],
+  ['has one audience more', ['new', 'https://api.example.com'], 200]
+] as const)
+  t.test(
+    `an answer about an opaque token does not count if its issuer ${name} by then`,
+    async (t) => {
+      const { api, issuer, sound, answerWith, active } = await startScene(t)
+      const { promise: asked, resolve: ask } = withResolver()
+      const { promise: released, resolve: release } = withResolver()
+      answerWith((request, response) => {
+        ask()
+        void released.then(() => hostile.json(active)(request, response))
+      })
+      const answer = api.ask(opaqueToken)
+      await asked
+      const changed = { issuer: issuer.issuer, tokens: ['opaque'], introspection: client } as const
+      api.app.latchkey.replaceIssuers([
+        audience === undefined ? sound.options : { ...changed, audience }
+      ])
+      release()
+      const { status: early, headers } = await answer
+      t.strictSame([early, headers.get('retry-after')], [503, '1'])
+      t.equal((await api.ask(opaqueToken)).status, status, 'judged anew')
+    }
+  )

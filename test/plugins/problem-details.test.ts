@@ -144,6 +144,10 @@ const unreadable: Record<string, [number, string]> = {
     400,
     'GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n'
   ],
+  'a second Host field behind 1,100 others': [
+    400,
+    `GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${'a:\r\n'.repeat(1100)}Host: b\r\n\r\n`
+  ],
   'STAT-3, FY-5: header fields of 20 kB': [
     431,
     `GET /livez HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${'a'.repeat(20_000)}\r\n\r\n`

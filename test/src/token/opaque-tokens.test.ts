@@ -1,4 +1,6 @@
+import { mock } from 'node:test'
 import t from 'tap'
+import { longestWait } from '../../../src/issuer/deadline.ts'
 import { IntrospectionFailedError } from '../../../src/issuer/introspection.ts'
 import { plainMapping } from '../../../src/token/claim-mapping.ts'
 import { createOpaqueTokens } from '../../../src/token/opaque-tokens.ts'
@@ -6,6 +8,7 @@ import type { TokenPolicy } from '../../../src/token/policy.ts'
 import { refusals } from '../../../src/token/refusal.ts'
 import { idTokenMarks } from '../../../src/token/token-type.ts'
 import { IssuerUnavailable, type Verdict } from '../../../src/token/verdict.ts'
+import { withResolver } from '../../support/promise.ts'
 
 const issuer = 'https://id.example.com'
 const start = 1_800_000_000
@@ -29,18 +32,22 @@ function createJudge(cacheSeconds = 30) {
     /** Seconds since the epoch. */
     now: start,
     answer: active as object | undefined | Error,
-    wait: undefined as Promise<void> | undefined
+    wait: undefined as Promise<void> | undefined,
+    isRetired: false
   }
   const judge = createOpaqueTokens({
     policy,
     mapping: plainMapping,
     cacheSeconds,
     clock: () => scene.now * 1000,
+    isRetired: () => scene.isRetired,
     introspect: async (token) => {
       asked.push(token)
-      await scene.wait
-      if (scene.answer instanceof Error) throw scene.answer
-      return scene.answer as Record<string, unknown> | undefined
+      // what the issuer knows when it is asked, however long its answer takes
+      const { answer, wait } = scene
+      await wait
+      if (answer instanceof Error) throw answer
+      return answer as Record<string, unknown> | undefined
     },
     observer: {
       keySetReplaced() {},
@@ -167,6 +174,51 @@ void t.test('INT-9: what the answer says more comes along as claims', async (t) 
   const principal = await judge('token')
   t.match(principal, { issuer, subject: 'ada', clientId: 'app', scopes: ['a', 'b'] })
   t.match('claims' in principal && principal.claims, more)
+})
+
+for (const [name, before] of [
+  ['says that the token is active', active],
+  ['fails', new IntrospectionFailedError(issuer, 5, 'the cause')],
+  ['breaks', new TypeError('our own bug')]
+] as const)
+  void t.test(`uncached: an earlier call that ${name} does not count`, async (t) => {
+    const { scene, judge, asked } = createJudge()
+    const { promise, resolve } = withResolver()
+    Object.assign(scene, { answer: before, wait: promise })
+    const ordinary = Promise.resolve(judge('token')).catch(() => 'broken')
+    Object.assign(scene, { answer: undefined, wait: undefined })
+    const later = [judge('token', true), judge('token', true)]
+    const ordinaryToo = Promise.resolve(judge('token')).catch(() => 'broken')
+    t.strictSame(asked, ['token'], 'one call at a time')
+    resolve()
+    t.equal(await ordinaryToo, await ordinary)
+    for (const verdict of later) t.equal(await verdict, refusals.inactive)
+    t.strictSame(asked, ['token', 'token'], 'one more for all that waited')
+    t.equal(await judge('token'), refusals.inactive)
+  })
+
+void t.test('uncached: a call that takes too long is not waited for', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const { scene, judge } = createJudge()
+  scene.wait = new Promise(() => undefined)
+  void judge('token')
+  const verdict = judge('token', true)
+  mock.timers.tick(longestWait)
+  t.ok((await verdict) instanceof IssuerUnavailable)
+})
+
+void t.test('META-11: an issuer that is gone is not asked by those who waited', async (t) => {
+  const { scene, judge, asked } = createJudge()
+  const { promise, resolve } = withResolver()
+  scene.wait = promise
+  const waiting = [judge('token'), judge('token', true)]
+  scene.isRetired = true
+  resolve()
+  for (const verdict of waiting) t.ok((await verdict) instanceof IssuerUnavailable)
+  t.strictSame(asked, ['token'])
+  scene.isRetired = false
+  t.ok(judge('token') instanceof Promise, 'nothing is kept')
 })
 
 void t.test('calls at a time are bounded; those on top are told to try again', async (t) => {
