@@ -15,7 +15,8 @@ function gracefulClose(app: FastifyInstance, _options: object, done: () => void)
   let closing = false
   app.addHook('preClose', (next) => {
     closing = true
-    setTimeout(() => endSilent(connections), firstRequestMs).unref()
+    // immediately after it: what has arrived is read before
+    setTimeout(() => setImmediate(endSilent, connections), firstRequestMs).unref()
     next()
   })
   app.addHook('onSend', (_request, reply, payload, next) => {

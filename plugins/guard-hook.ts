@@ -82,7 +82,7 @@ export function createGuardHook(
       .then((proven) => {
         if (proven) admit(guarded, verdict)
       })
-      .catch(done)
+      .catch(failWith(done))
   }
 
   return (request, reply, done) => {
@@ -112,8 +112,14 @@ export function createGuardHook(
     const before = beforeVerification && (() => beforeVerification(request))
     const verdict = verify(credentials.token, guard.uncached, before)
     if (!(verdict instanceof Promise)) return settle(guarded, verdict, credentials)
-    verdict.then((settled) => settle(guarded, settled, credentials)).catch(done)
+    verdict.then((settled) => settle(guarded, settled, credentials)).catch(failWith(done))
   }
+}
+
+/** Without an error `done` lets the request pass, and what is thrown need not be one. */
+function failWith(done: Guarded['done']) {
+  return (cause: unknown): void =>
+    done(cause instanceof Error ? cause : new Error('The guard failed', { cause }))
 }
 
 /** Routes that were declared before the plugin are guarded as well: their declaration is read when they are used. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../src/config/schema.ts'
-import { parseRateLimits } from '../src/limits/rate-limits.ts'
+import { parseRateLimits, rateLimitForm, type RateLimits } from '../src/limits/rate-limits.ts'
 import gracefulClose from './graceful-close.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
 import type { Checks } from '../src/observe/readiness.ts'
@@ -41,7 +41,7 @@ export async function registerPlugins(
     await app.register(import('./metrics.ts'), { checks, keySets: () => app.latchkey.keySets() })
   await app.register(problemDetails)
   await app.register(securityHeaders, { origins: corsOrigins })
-  const limits = parseRateLimits(config.rateLimit) ?? {}
+  const limits = limitsOf(config)
   if (Object.keys(limits).length > 0)
     await app.register(import('./rate-limit.ts'), { limits, redisUrl })
   await app.register(latchkey, {
@@ -61,4 +61,12 @@ export async function registerPlugins(
     scopeImplies: { ...serviceScopes, ...scopeImplies }
   })
   await app.register(openapi, app.latchkey.senderConstraints)
+}
+
+/** @throws {TypeError} for a text that the settings would refuse: no limit must be lost without a word */
+function limitsOf({ rateLimit }: Config): RateLimits {
+  const limits = parseRateLimits(rateLimit)
+  if (limits === undefined)
+    throw new TypeError(`rateLimit: found ${JSON.stringify(rateLimit)}, allowed: ${rateLimitForm}`)
+  return limits
 }

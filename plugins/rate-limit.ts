@@ -1,5 +1,8 @@
-import rateLimit, { normalizeIP } from '@fastify/rate-limit'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import rateLimit, {
+  normalizeIP,
+  type RateLimitOptions as CounterOptions
+} from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { proofRefusals } from '../src/binding/proof-refusal.ts'
 import { ProblemError } from '../src/http/problem.ts'
@@ -8,7 +11,8 @@ import {
   excessDetail,
   policyField,
   type RateLimits,
-  type RatePolicy
+  type RatePolicy,
+  type Standing
 } from '../src/limits/rate-limits.ts'
 import { connectRedis } from '../src/state/redis.ts'
 import type { Principal } from '../src/token/principal.ts'
@@ -23,7 +27,8 @@ export interface RateLimitOptions {
 
 /** What the guard asks and tells, as its options of these names. */
 export interface RateLimiter {
-  readonly beforeVerification: (request: FastifyRequest) => Promise<void>
+  /** undefined where failures are not limited. */
+  readonly beforeVerification: ((request: FastifyRequest) => Promise<void>) | undefined
   readonly onRefusal: (request: FastifyRequest, reason: RefusedBecause) => void
 }
 
@@ -36,6 +41,9 @@ declare module 'fastify' {
 
 /** Callers or addresses that are counted at a time, in a process; those that were not seen for longest are forgotten. */
 const maxCounted = 20_000
+
+/** Milliseconds that a request waits for Redis to count it. */
+const patience = 250
 
 /**
  * Limits requests, on @fastify/rate-limit: per address before the guard, per principal after it, and per address where
@@ -55,15 +63,14 @@ async function rateLimits(
   app.addHook('onRequest', async (request, reply) => {
     if (!isLimited(request)) return
     reply.header('ratelimit-policy', policies)
-    if (address !== undefined) reply.header('ratelimit', await address.count(request))
+    show(reply, await address?.count(request))
   })
   // after the guard, before the body is read
   app.addHook('preParsing', async (request, reply) => {
-    if (principal === undefined || !isCaller(request) || !isLimited(request)) return
-    reply.header('ratelimit', await principal.count(request))
+    if (isCaller(request) && isLimited(request)) show(reply, await principal?.count(request))
   })
   app.decorate('rateLimiter', {
-    beforeVerification: async (request) => failed?.check(request),
+    beforeVerification: failed && ((request) => failed.check(request)),
     onRefusal(request, reason) {
       if (failures.has(reason)) void failed?.add(request)
     }
@@ -74,21 +81,19 @@ export default fp(rateLimits, { name: 'rate-limit', fastify: '5.x' })
 
 async function registerCounter(app: FastifyInstance, url: string | undefined): Promise<void> {
   const onTrouble = (fault: string) => app.log.warn({ fault }, 'trouble with Redis')
-  const redis = url === undefined ? undefined : await connectRedis({ url, onTrouble })
+  const redis = url === undefined ? undefined : await connectRedis({ url, onTrouble, patience })
   app.addHook('onClose', async () => redis?.disconnect())
   const nameSpace = 'latchkey:rate:'
   await app.register(rateLimit, {
     global: false,
-    cache: maxCounted,
-    skipOnError: true,
     ...(redis && { redis, nameSpace })
   })
 }
 
 /** One limit at work. */
 interface Limit {
-  /** Counts a request. Answers with its RateLimit field, or throws the problem if it is one too many. */
-  count(request: FastifyRequest): Promise<string>
+  /** Counts a request. Answers with its RateLimit field, if that is known; throws the problem if it is one too many. */
+  count(request: FastifyRequest): Promise<string | undefined>
   /** Counts without judging. */
   add(request: FastifyRequest): Promise<unknown>
   /** Judges without counting: throws the problem if nothing is left. */
@@ -101,30 +106,55 @@ function createLimit(
   keyOf: (request: FastifyRequest) => string
 ): Limit | undefined {
   if (policy === undefined) return undefined
-  const ask = app.createRateLimit({
-    max: policy.quota,
-    timeWindow: policy.window * 1000,
-    keyGenerator: (request) => `${policy.name} ${keyOf(request)}`
-  })
+  const ask = createCounter(app, policy, keyOf)
   return {
     async count(request) {
-      const standing = (await ask(request)) as Standing
-      if (standing.isExceeded) throw refuse(app, request, policy, standing)
-      return currentField(policy, standing)
+      const standing = await ask(request)
+      if (standing?.isExceeded) throw refuse(app, request, policy, standing)
+      return standing && currentField(policy, standing)
     },
     add: ask,
     async check(request) {
-      const standing = (await ask(request, { increment: false })) as Standing
-      if (standing.remaining === 0) throw refuse(app, request, policy, standing)
+      const standing = await ask(request, { increment: false })
+      if (standing?.remaining === 0) throw refuse(app, request, policy, standing)
     }
   }
 }
 
-/** What is told of all but those on a list of the allowed, of which there is none. */
-type Standing = Exclude<
-  Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>,
-  { isAllowed: true }
->
+interface CountedStanding extends Standing {
+  readonly isExceeded: boolean
+}
+
+/** Answers undefined if the store does not, which is told once until it does. */
+function createCounter(
+  app: FastifyInstance,
+  { name, quota, window }: RatePolicy,
+  keyOf: (request: FastifyRequest) => string
+) {
+  const options: CounterOptions = {
+    max: quota,
+    timeWindow: window * 1000,
+    cache: maxCounted,
+    keyGenerator: (request) => `${name} ${keyOf(request)}`
+  }
+  const count = app.createRateLimit(options)
+  let isTold = false
+  return async (
+    request: FastifyRequest,
+    how?: { increment: false }
+  ): Promise<CountedStanding | undefined> => {
+    try {
+      const standing = await count(request, how)
+      isTold = false
+      // of those on a list of the allowed, of which there is none, nothing is counted
+      return standing.isAllowed ? undefined : standing
+    } catch (error) {
+      if (!isTold) app.log.warn({ fault: (error as Error).message, policy: name }, 'limit is off')
+      isTold = true
+      return undefined
+    }
+  }
+}
 
 function refuse(
   app: FastifyInstance,
@@ -140,6 +170,10 @@ function refuse(
     detail: excessDetail(policy),
     headers: { ratelimit: currentField(policy, standing), 'retry-after': String(seconds) }
   })
+}
+
+function show(reply: FastifyReply, field: string | undefined): void {
+  if (field !== undefined) reply.header('ratelimit', field)
 }
 
 function isLimited({ routeOptions }: FastifyRequest): boolean {

@@ -6,6 +6,7 @@ const bodyLimit = 32 * 1024
 
 /** Reads bodies of one media type as text, and of no other, in this context. */
 export function parseAsText(app: FastifyInstance, mediaType: string): void {
+  // on the route, not the parser: the 413 names the limit that the route says
   app.addHook('onRoute', (route) => {
     route.bodyLimit = bodyLimit
   })

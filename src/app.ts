@@ -47,8 +47,8 @@ export async function buildApp(config: Config, options: AppOptions = {}): Promis
     'revoked tokens': () => app.latchkey.revocations?.isCurrent === true
   }
   await registerPlugins(app, config, { publicUrl, keySetStore, revocationStore, checks })
-  const usesRedis = app.rateLimiter ?? app.latchkey.senderConstraints.dpopAlgorithms.length > 0
-  if (config.redisUrl !== undefined && usesRedis === false)
+  const hasDpop = app.latchkey.senderConstraints.dpopAlgorithms.length > 0
+  if (config.redisUrl !== undefined && app.rateLimiter === undefined && !hasDpop)
     app.log.info('redisUrl is not used: RATE_LIMIT is off, and no issuer has dpop')
   const adminIssuers = adminIssuersOf(config)
   await registerRoutes(app, {

@@ -12,6 +12,7 @@ export const mergePatch = 'application/merge-patch+json'
  * than the route's, and any content coding, is refused with 415 (RFC 9110 section 15.5.16, RFC 5789 section 2.2).
  */
 export function parseDocuments(app: FastifyInstance): void {
+  // on the route, not the parser: the 413 names the limit that the route says
   app.addHook('onRoute', (route) => {
     route.bodyLimit = limits.bodyBytes
   })

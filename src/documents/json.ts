@@ -79,7 +79,7 @@ const numberParts = /^-?(\d+)(?:\.(\d+))?(?:e(.+))?$/i
 function decimalOf(literal: string): Decimal {
   const [, whole = '', fraction = '', power = '0'] = numberParts.exec(literal) ?? []
   const digits = whole + fraction
-  // not by an expression, whose time would grow with the square of a row of zeros
+  // not by a regular expression, whose time would grow with the square of a row of zeros
   let [start, end] = [0, digits.length]
   while (digits[start] === '0') start++
   while (end > start && digits[end - 1] === '0') end--

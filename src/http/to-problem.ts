@@ -78,6 +78,7 @@ const kindsByStatus: ReadonlyMap<unknown, ProblemKind> = new Map<number, Problem
       'content-too-large',
       'uri-too-long',
       'unsupported-media-type',
+      'too-many-requests',
       'not-implemented',
       'bad-gateway',
       'service-unavailable',

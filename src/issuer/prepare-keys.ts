@@ -42,7 +42,7 @@ export function createKeyPreparation({
       } catch (cause) {
         if (!(cause instanceof UnusableKeyError)) throw cause
         const event = { issuer, keyId: keyIdOf(jwk), fault: cause.message }
-        // told by what is said of it, which is short and holds nothing of a secret
+        // known by its report, which holds nothing of a secret
         const name = JSON.stringify(event)
         skipped.add(name)
         if (!reported.has(name)) observer.keySkipped(event)

@@ -5,13 +5,14 @@ export interface RedisOptions {
   readonly url: string
   /** Told in words when the connection is lost or can not be made, once until it is there again. */
   readonly onTrouble: (fault: string) => void
+  /** Milliseconds that a command may take. Default 1000. */
+  readonly patience?: number
 }
 
 // Times in milliseconds. Nothing waits for a lost connection, nothing is sent twice.
 const connection = {
   lazyConnect: true,
   connectTimeout: 2000,
-  commandTimeout: 1000,
   socketTimeout: 2000,
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
@@ -24,9 +25,13 @@ const connection = {
  * A client of Redis, or what speaks its protocol. Waits for the first attempt to connect, at most two seconds; after that
  * it connects by itself whenever it can. Close it with `disconnect`.
  */
-export async function connectRedis({ url, onTrouble }: RedisOptions): Promise<Redis> {
+export async function connectRedis({
+  url,
+  onTrouble,
+  patience = 1000
+}: RedisOptions): Promise<Redis> {
   const { Redis } = await import('ioredis')
-  const redis = new Redis(url, connection)
+  const redis = new Redis(url, { ...connection, commandTimeout: patience })
   let isTold = false
   redis.on('ready', () => (isTold = false))
   // told in words: the members of such an error may hold a command with the password

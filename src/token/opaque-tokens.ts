@@ -51,7 +51,14 @@ const tokenText = /^[\w\-.~+/]+=*$/
  * waits for the one that runs, and then for one that begins later.
  */
 export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
-  const { policy, introspect, cacheSeconds, observer, isRetired, clock = Date.now } = options
+  const {
+    policy,
+    introspect,
+    cacheSeconds,
+    observer,
+    isRetired = () => false,
+    clock = Date.now
+  } = options
   const good = new LRUCache<string, Kept>({ max: maxKept })
   const refused = new LRUCache<string, Kept>({ max: maxKept })
   const running = new Map<string, Promise<Verdict>>()
@@ -81,7 +88,7 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
   const ask = async (name: string, token: string): Promise<Verdict> => {
     try {
       const claims = await introspect(token)
-      if (isRetired?.() === true) return new IssuerUnavailable(policy.issuer, 1)
+      if (isRetired()) return new IssuerUnavailable(policy.issuer, 1)
       const verdict = judgeAnswer(claims, options, clock() / 1000)
       keep(name, verdict)
       return verdict
@@ -95,8 +102,7 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
   }
 
   const begin = (name: string, token: string): Verdict | Promise<Verdict> => {
-    const isRefused = isRetired?.() === true || running.size >= maxCalls
-    if (isRefused) return new IssuerUnavailable(policy.issuer, 1)
+    if (isRetired() || running.size >= maxCalls) return new IssuerUnavailable(policy.issuer, 1)
     const asking = ask(name, token).finally(() => running.delete(name))
     running.set(name, asking)
     return asking
@@ -104,9 +110,9 @@ export function createOpaqueTokens(options: OpaqueTokensOptions): Verifier {
 
   return (token, uncached) => {
     const name = digestOf(policy.issuer, token)
-    const known = uncached === true ? undefined : (find(name) ?? running.get(name))
-    if (known !== undefined) return known
     const earlier = running.get(name)
+    const known = uncached === true ? undefined : (find(name) ?? earlier)
+    if (known !== undefined) return known
     if (earlier === undefined)
       return tokenText.test(token) ? begin(name, token) : refusals.malformed
     // its answer may be older than this request; the next call is not, whoever of those that wait here begins it
