@@ -107,16 +107,28 @@ function createLimit(
 ): Limit | undefined {
   if (policy === undefined) return undefined
   const ask = createCounter(app, policy, keyOf)
+  const refuse = (request: FastifyRequest, standing: Standing): ProblemError => {
+    const reason = 'rate_limited'
+    request.log.info({ reason, policy: policy.name }, 'request refused')
+    app.metrics?.refused(request, reason)
+    return new ProblemError('too-many-requests', {
+      detail: excessDetail(policy),
+      headers: {
+        ratelimit: currentField(policy, standing),
+        'retry-after': String(standing.ttlInSeconds)
+      }
+    })
+  }
   return {
     async count(request) {
       const standing = await ask(request)
-      if (standing?.isExceeded) throw refuse(app, request, policy, standing)
+      if (standing?.isExceeded) throw refuse(request, standing)
       return standing && currentField(policy, standing)
     },
     add: ask,
     async check(request) {
       const standing = await ask(request, { increment: false })
-      if (standing?.remaining === 0) throw refuse(app, request, policy, standing)
+      if (standing?.remaining === 0) throw refuse(request, standing)
     }
   }
 }
@@ -156,22 +168,6 @@ function createCounter(
   }
 }
 
-function refuse(
-  app: FastifyInstance,
-  request: FastifyRequest,
-  policy: RatePolicy,
-  standing: Standing
-): ProblemError {
-  const { ttlInSeconds: seconds } = standing
-  const reason = 'rate_limited'
-  request.log.info({ reason, policy: policy.name }, 'request refused')
-  app.metrics?.refused(request, reason)
-  return new ProblemError('too-many-requests', {
-    detail: excessDetail(policy),
-    headers: { ratelimit: currentField(policy, standing), 'retry-after': String(seconds) }
-  })
-}
-
 function show(reply: FastifyReply, field: string | undefined): void {
   if (field !== undefined) reply.header('ratelimit', field)
 }
@@ -190,8 +186,9 @@ function callerOf({ principal: { issuer, subject } }: FastifyRequest): string {
 }
 
 /** Of an IPv6 address its network: whoever has one address there has all of them. */
-function addressOf({ ip }: FastifyRequest): string {
-  return normalizeIP(ip)
+function addressOf({ ip }: { readonly ip: string | undefined }): string {
+  // a client that left has none any more
+  return normalizeIP(ip ?? 'gone')
 }
 
 /** Refusals that whoever has no good token can cause at will; a nonce that is asked for is none. */
