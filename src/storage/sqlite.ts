@@ -33,7 +33,7 @@ function withPreparedStatements(database: Database.Database): SqliteDatabase {
   const prepare = (text: string): SqliteStatement => {
     const statement = prepared.get(text) ?? withOutages(database.prepare(text))
     prepared.set(text, statement)
-    return statement
+    return text === 'rollback' ? onlyInTransaction(database, statement) : statement
   }
   return { prepare, close: () => void database.close() }
 }
@@ -47,11 +47,24 @@ function withOutages(statement: Database.Statement): SqliteStatement {
   }
 }
 
+/** A full disk ends the transaction by itself, and a rollback after that would fail and hide why. */
+function onlyInTransaction(
+  database: Database.Database,
+  rollback: SqliteStatement
+): SqliteStatement {
+  const run: SqliteStatement['run'] = (parameters) =>
+    database.inTransaction ? rollback.run(parameters) : { changes: 0, lastInsertRowid: 0 }
+  return { ...rollback, run }
+}
+
 function naming<T>(execute: () => T): T {
   try {
     return execute()
   } catch (error) {
-    if (error instanceof Database.SqliteError && /^SQLITE_(?:BUSY|FULL)/.test(error.code))
+    if (
+      error instanceof Database.SqliteError &&
+      /^SQLITE_(?:BUSY|FULL|IOERR|READONLY|CANTOPEN)/.test(error.code)
+    )
       throw storageUnavailable(error)
     throw error
   }

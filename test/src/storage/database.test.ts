@@ -19,10 +19,28 @@ const ada = { issuer: 'https://id.example.com', subject: 'ada', kind: 'user' } a
 const databases = await startDatabases(t)
 for (const database of databases) t.test(database.name, suite(database))
 
+/** As on a full disk, SQLite ends the transaction by itself when the file may not grow. */
+function outlivesFullDisk(create: TestDatabase['create']) {
+  return async (t: Test) => {
+    const storage = await openDatabase(await create())
+    t.teardown(() => storage.close())
+    const documents = await openDocuments(storage)
+    const { rows } = await sql<{ page_count: number }>`pragma page_count`.execute(storage.db)
+    await sql`pragma max_page_count = ${sql.lit(rows[0]?.page_count)}`.execute(storage.db)
+    const input = { collection: 'notes', data: { text: 'x'.repeat(100_000) } }
+    for (let times = 0; times < 2; times++)
+      await t.rejects(documents.create(ada, input), { message: /^The database did not answer/ })
+    await sql`pragma max_page_count = 100000`.execute(storage.db)
+    await documents.create(ada, input)
+    t.equal((await documents.page(ada, {})).items.length, 1)
+  }
+}
+
 function suite({ name, create }: TestDatabase) {
   return async (t: Test) => {
     if (name === 'PostgreSQL')
       t.test('replaces connections that broke', replacesConnections(create))
+    else t.test('a full disk is an outage, and the database is as it was', outlivesFullDisk(create))
 
     t.test('an acknowledged write survives SIGKILL of the process', async (t) => {
       const url = await create()
