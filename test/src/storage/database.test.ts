@@ -19,7 +19,7 @@ const ada = { issuer: 'https://id.example.com', subject: 'ada', kind: 'user' } a
 const databases = await startDatabases(t)
 for (const database of databases) t.test(database.name, suite(database))
 
-/** As on a full disk, SQLite ends the transaction by itself when the file may not grow. */
+/** On a full disk SQLite ends the transaction by itself, which here, where the file may not grow, only the trigger does. */
 function outlivesFullDisk(create: TestDatabase['create']) {
   return async (t: Test) => {
     const storage = await openDatabase(await create())
@@ -33,6 +33,10 @@ function outlivesFullDisk(create: TestDatabase['create']) {
     await sql`pragma max_page_count = 100000`.execute(storage.db)
     await documents.create(ada, input)
     t.equal((await documents.page(ada, {})).items.length, 1)
+
+    await sql`create trigger ends before insert on documents
+      begin select raise(rollback, 'ended by itself'); end`.execute(storage.db)
+    await t.rejects(documents.create(ada, input), /ended by itself/, 'the fault is not hidden')
   }
 }
 
