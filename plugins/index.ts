@@ -7,6 +7,7 @@ import type { Checks } from '../src/observe/readiness.ts'
 import type { RevocationStore } from '../src/revocation/revocation-store.ts'
 import latchkey from './latchkey.ts'
 import openapi from './openapi.ts'
+import pipelining from './pipelining.ts'
 import problemDetails from './problem-details.ts'
 import requestLog from './request-log.ts'
 import securityHeaders from './security-headers.ts'
@@ -41,6 +42,7 @@ export async function registerPlugins(
     await app.register(import('./metrics.ts'), { checks, keySets: () => app.latchkey.keySets() })
   await app.register(problemDetails)
   await app.register(securityHeaders, { origins: corsOrigins })
+  await app.register(pipelining)
   const limits = limitsOf(config)
   if (Object.keys(limits).length > 0)
     await app.register(import('./rate-limit.ts'), { limits, redisUrl })
