@@ -11,6 +11,7 @@ import type { Config } from './config/schema.ts'
 import type { DevelopmentIssuer } from './development/issuer.ts'
 import { welcome } from './development/welcome.ts'
 import type { Addresses } from './development/welcome.ts'
+import { createLogOutput } from './observe/log-output.ts'
 import { reloadOnHangup } from './reload.ts'
 import { readUtf8 } from './config/option-file.ts'
 
@@ -44,7 +45,7 @@ async function serve(config: Config): Promise<void> {
 }
 
 async function run(config: Config, given: Config, issuer?: DevelopmentIssuer): Promise<void> {
-  const app = await buildApp(config)
+  const app = await buildApp(config, { logDestination: createLogOutput() })
   await app.ready()
   await listen(app, config)
   stopOnSignals(app, issuer)

@@ -4,12 +4,14 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { freePort } from '../support/free-port.ts'
 import { readAll } from '../support/raw-request.ts'
+import { until } from '../support/until.ts'
 
 // Each start costs a second of CPU, and CI machines are shared.
 t.setTimeout(300_000)
@@ -117,6 +119,41 @@ t.test(
     t.ok(performance.now() - begin < 10_000)
   }
 )
+
+t.test('a log that nobody reads holds neither requests nor SIGTERM', async (t) => {
+  const { child, port } = await startListening(t)
+  child.stdout.removeAllListeners('data').pause()
+  const gone = once(child, 'exit')
+  // 600 lines are more than a pipe and what reads it take
+  const statuses = new Set<number>()
+  for (let times = 0; times < 600; times++) statuses.add(await statusAt(port))
+  t.same([...statuses], [401])
+  child.kill('SIGTERM')
+  t.same(await gone, [0, null])
+})
+
+const noFullDevice = existsSync('/dev/full') ? false : 'this system has no /dev/full'
+
+t.test(
+  'a log on a full disk holds neither requests nor SIGTERM',
+  { skip: noFullDevice },
+  async (t) => {
+    const port = await freePort()
+    const command = ['sh', '-c', `exec '${process.execPath}' '${main}' >/dev/full`]
+    const { child, printed, ended } = start(t, { ...settings, PORT: String(port) }, command)
+    await until(async () => (await statusAt(port).catch(() => 0)) === 401)
+    t.equal(await statusAt(port), 401)
+    child.kill('SIGTERM')
+    t.equal(await ended, 0)
+    t.equal(printed.err, '')
+  }
+)
+
+async function statusAt(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/whoami`)
+  await response.arrayBuffer()
+  return response.status
+}
 
 t.test('a second signal ends it at once', async (t) => {
   const { child, port, printed, ended } = await startListening(t)
