@@ -43,10 +43,14 @@ function corsDelegator(origins: readonly string[]) {
     { headers }: FastifyRequest,
     done: (error: Error | null, options: FastifyCorsOptions) => void
   ): void => {
-    const isPreflight =
-      headers.origin !== undefined && headers['access-control-request-method'] !== undefined
+    const isPreflight = isSent(headers.origin) && isSent(headers['access-control-request-method'])
     done(null, isPreflight ? forPreflights : forOthers)
   }
+}
+
+/** To @fastify/cors an empty field is none, and it answers such a preflight itself, without a problem document. */
+function isSent(field: string | undefined): boolean {
+  return field !== undefined && field !== ''
 }
 
 const allowedHeaders = [

@@ -80,6 +80,9 @@ t.test('OPTIONS that is no preflight asks for methods, with CORS as without', as
     const known = await app.inject({ method: 'OPTIONS', url: '/livez' })
     t.equal(known.statusCode, 204)
     t.equal(known.headers['allow'], 'GET, HEAD, OPTIONS')
+    const headers = { origin, 'access-control-request-method': '' }
+    const empty = await app.inject({ method: 'OPTIONS', url: '/livez', headers })
+    t.match(empty, { statusCode: 204, headers: { allow: 'GET, HEAD, OPTIONS' } }, 'an empty field')
     const unknown = await app.inject({ method: 'OPTIONS', url: '/nope' })
     t.equal(unknown.statusCode, 404)
     t.equal(unknown.headers['content-type'], 'application/problem+json')
