@@ -1,6 +1,12 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { isIdentifierUrl } from '../issuer/identifier-url.ts'
 
+/** True for what can stand as a host in a URL: a name, or an IP address without brackets, and no port. */
+export function isHost(text: string): boolean {
+  if (text.includes(':')) return isIPv6(text) && !text.includes('%')
+  return /^[^\s/?#@\\[\]]+$/.test(text) && URL.canParse(`http://${text}`)
+}
+
 /** True for {@link isIdentifierUrl} URLs to which a path can be appended. */
 export function isBaseUrl(text: string): boolean {
   return isIdentifierUrl(text) && !text.endsWith('/')

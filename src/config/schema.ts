@@ -15,6 +15,7 @@ import {
   isDatabaseUrl,
   isDataDirectory,
   isOrigin,
+  isHost,
   isRedisUrl
 } from './rules.ts'
 import { isClaimPath } from '../token/roles.ts'
@@ -216,7 +217,7 @@ const ProofSettings = Type.Object(
 /** Every setting of the service, as the JSON file may hold it; variables have the same members. */
 export const Config = Type.Object(
   {
-    host: text('a host name or an IP address', (value) => /^\S+$/.test(value), '127.0.0.1'),
+    host: text('a host name or an IP address', isHost, '127.0.0.1'),
     port: Type.Integer({
       minimum: 0,
       maximum: 65_535,

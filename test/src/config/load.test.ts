@@ -115,7 +115,7 @@ t.test('http issuers are trusted on loopback hosts only', async (t) => {
 
 const badVariables: Record<string, Record<string, string>> = {
   PORT: { a: 'x', b: '-1', c: '65536', d: '', e: '1.5', f: '0x10', g: ' 1' },
-  HOST: { a: '', b: 'a b' },
+  HOST: { a: '', b: 'a b', x: 'localhost:3000', y: '300.1.1.1', z: 'fe80::1%eth0', zz: '[::1]' },
   LOG_LEVEL: { a: 'verbose', b: '' },
   PUBLIC_URL: {
     a: 'api.example.com',
