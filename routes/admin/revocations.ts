@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { everyIssuer, type Mark, maxValueLength } from '../../src/revocation/mark.ts'
+import { checkContentCoding } from '../content-coding.ts'
 import type { RevocationTarget } from '../../src/revocation/target.ts'
 
 const value = (description: string) =>
@@ -78,6 +79,7 @@ const revocations: FastifyPluginAsyncTypebox<AdminRoutesOptions> = async (
   app.post(
     '/admin/revocations',
     {
+      preParsing: checkContentCoding,
       config: {
         auth: { scopes: ['revocations:write'], issuers: adminIssuers },
         problems: ['service-unavailable']

@@ -1,7 +1,7 @@
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { limits } from '../../src/documents/document.ts'
 import { parseJson } from '../../src/documents/json.ts'
-import { ProblemError } from '../../src/http/problem.ts'
+import { checkContentCoding } from '../content-coding.ts'
 
 /** The media types of request bodies. */
 export const json = 'application/json'
@@ -17,7 +17,9 @@ export function parseDocuments(app: FastifyInstance): void {
     route.bodyLimit = limits.bodyBytes
   })
   app.addHook('preParsing', checkMediaType)
-  app.addHook('preParsing', checkContentCoding)
+  app.addHook('onRoute', (route) => {
+    if (route.config?.accepts !== undefined) route.preParsing = checkContentCoding
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
     [json, mergePatch],
@@ -34,14 +36,4 @@ async function checkMediaType({ headers, routeOptions }: FastifyRequest): Promis
   const [given = ''] = (headers['content-type'] ?? '').split(';')
   if (accepts === undefined || accepts.includes(given.trim().toLowerCase())) return
   throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(given)
-}
-
-/** Nothing is decompressed here (RFC 9110 sections 12.5.3, 15.5.16): what is small may become large. */
-async function checkContentCoding({ headers, routeOptions }: FastifyRequest): Promise<void> {
-  const { 'content-encoding': coding = '' } = headers
-  if (routeOptions.config.accepts === undefined || /^(?:identity)?$/i.test(coding.trim())) return
-  throw new ProblemError('unsupported-media-type', {
-    detail: 'Send the body without a content coding such as gzip.',
-    headers: { 'Accept-Encoding': 'identity' }
-  })
 }

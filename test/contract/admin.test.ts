@@ -40,6 +40,14 @@ function assertChallenge(
   t.match(challenges, [{ scheme: 'Bearer', params }])
 }
 
+void t.test('HTTP-12: a content coding is refused as one', async (t) => {
+  const token = await mint({ sub: 'root', scope: 'revocations:write' })
+  const lines = [...jsonLines, 'Content-Encoding', 'gzip']
+  const call = { method: 'POST', path: '/admin/revocations', token, lines, body: '{"jti":"x"}' }
+  const refused = await callOrigin(origin, call)
+  t.match(refused, { status: 415, headers: { 'accept-encoding': 'identity' } })
+})
+
 const time = (seconds: number) => new Date(seconds * 1000).toISOString()
 const { issuer: iss } = issuer
 
