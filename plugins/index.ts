@@ -62,7 +62,8 @@ export async function registerPlugins(
     },
     scopeImplies: { ...serviceScopes, ...scopeImplies }
   })
-  await app.register(openapi, app.latchkey.senderConstraints)
+  const { dpopAlgorithms, dpopRequired } = app.latchkey.senderConstraints
+  await app.register(openapi, { dpopAlgorithms, dpopRequired, path: new URL(publicUrl()).pathname })
 }
 
 /** @throws {TypeError} for a text that the settings would refuse: no limit must be lost without a word */

@@ -25,19 +25,24 @@ declare module 'fastify' {
   }
 }
 
+type OpenApiOptions = SchemeOptions & {
+  /** Under which path of its origin clients find the service. Default `/`. */
+  readonly path?: string
+}
+
 /**
  * Describes the routes registered after it as an OpenAPI 3.1 document: `app.swagger()`, once the app
  * is ready. Security requirements and problem answers follow from each route's `config` and schemas;
  * routes with `hide: true` in their schema are left out.
  */
-async function openapi(app: FastifyInstance, options: SchemeOptions): Promise<void> {
+async function openapi(app: FastifyInstance, options: OpenApiOptions): Promise<void> {
   const schemes = schemesOf(options)
   app.addSchema(ProblemSchema)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info,
-      servers: [{ url: '/' }],
+      servers: [{ url: options.path ?? '/' }],
       tags,
       components: { securitySchemes: securitySchemesOf(schemes) }
     },

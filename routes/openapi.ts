@@ -31,8 +31,8 @@ function publish(
     content ??= withEtag(make())
     reply.header('etag', content.etag).header('cache-control', 'public, max-age=300')
     // A list, weak tags included (RFC 9110 section 13.1.2): no other tag can hold this digest and its quotes.
-    const known = request.headers['if-none-match']?.includes(content.etag)
-    if (known === true) return reply.code(304).send()
+    const tags = request.headers['if-none-match']
+    if (tags?.trim() === '*' || tags?.includes(content.etag) === true) return reply.code(304).send()
     return reply.type(`${type}; charset=utf-8`).send(content.body)
   })
 }

@@ -3,6 +3,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
+import { appUnderTest } from '../support/app.ts'
 
 import openapi from '../../plugins/openapi.ts'
 import openapiRoutes from '../../routes/openapi.ts'
@@ -32,7 +33,7 @@ t.test('HTTP: a client that has the document is told so', async (t) => {
     const first = await app.inject(url)
     t.equal(first.headers['cache-control'], 'public, max-age=300', url)
     const { etag } = first.headers
-    for (const tags of [etag, `"other", W/${etag}`]) {
+    for (const tags of [etag, `"other", W/${etag}`, '*']) {
       const again = await app.inject({ url, headers: { 'if-none-match': tags } })
       t.equal(again.statusCode, 304, `${url} ${tags}`)
       t.equal(again.body, '')
@@ -40,6 +41,16 @@ t.test('HTTP: a client that has the document is told so', async (t) => {
     }
     const other = await app.inject({ url, headers: { 'if-none-match': '"other"' } })
     t.equal(other.statusCode, 200, url)
+  }
+})
+
+t.test('clients find the routes under the path of PUBLIC_URL', async (t) => {
+  for (const [publicUrl, path] of [
+    ['https://api.example.com', '/'],
+    ['https://api.example.com/v1', '/v1']
+  ] as const) {
+    const { app } = await appUnderTest(t, { publicUrl })
+    t.same((await app.inject('/openapi.json')).json().servers, [{ url: path }])
   }
 })
 
