@@ -6,6 +6,7 @@ import {
   createKeySet,
   day,
   keyA,
+  metadata,
   pass,
   second,
   settled,
@@ -64,6 +65,41 @@ void t.test('with keys a failing issuer is asked less and less, every 30 s at la
   await pass(300 * second)
   t.strictSame(await attempts(seen, 130), [1, 3, 7, 15, 31, 61, 91, 121])
   t.ok(keyA(keySet))
+})
+
+void t.test('META-6: unknown keys do not ask an issuer that never gave keys again', async (t) => {
+  const { keySet, seen, answer } = createKeySet(t)
+  delete answer.jwks
+  await keySet.refreshForUnknownKey()
+  for (let times = 0; times < 50; times++) await keySet.refreshForUnknownKey()
+  t.equal(seen.downloads, 1)
+})
+
+void t.test('keys that arrive after their issuer was dismissed do not count', async (t) => {
+  const { keySet, answer } = createKeySet(t)
+  await keySet.start()
+  await settled()
+  let arrive = (): void => undefined
+  answer.wait = new Promise((resolve) => (arrive = resolve))
+  const download = keySet.refresh()
+  keySet.retire()
+  arrive()
+  await download
+  t.notOk(keyA(keySet))
+})
+
+void t.test('kept keys that are found after their issuer was dismissed do not count', async (t) => {
+  let find = (): void => undefined
+  const found = new Promise<void>((resolve) => (find = resolve))
+  const { keySet } = createKeySet(t, {
+    load: () => found.then(() => ({ jwks: [a], metadata, fetchedAt: start })),
+    save: async () => undefined
+  })
+  const restored = keySet.restore()
+  keySet.retire()
+  find()
+  await restored
+  t.notOk(keyA(keySet))
 })
 
 /** The seconds, of those that follow, at which there was a download. */
