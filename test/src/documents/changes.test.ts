@@ -6,6 +6,8 @@ import { startDatabases } from '../../support/databases.ts'
 import type { TestDatabase } from '../../support/databases.ts'
 import { ada, open, openTwo, problem } from './fixture.ts'
 
+const grace = { ...ada, subject: 'grace' }
+
 for (const database of await startDatabases(t)) t.test(database.name, suite(database))
 
 function suite(database: TestDatabase) {
@@ -61,6 +63,22 @@ function suite(database: TestDatabase) {
       }
       return seen
     }
+
+    t.test('what one owner deletes forgets nothing of another', async (t) => {
+      let now = 1_800_000_000_000
+      const documents = await open(t, database, { now: () => now })
+      const create = async (owner: typeof ada) =>
+        (await documents.create(owner, { data: {} })).document.id
+      const removed = await create(grace)
+      const [first, second, last] = [await create(ada), await create(ada), await create(ada)]
+      const since = (await documents.changes(grace, {})).next
+      await documents.remove(grace, removed, { ifMatch: '*' })
+      for (const id of [first, second]) await documents.remove(ada, id, { ifMatch: '*' })
+      now += limits.tombstoneLifetime + 1
+      await documents.remove(ada, last, { ifMatch: '*' })
+      const { items } = await documents.changes(grace, { since })
+      t.match(items, [{ id: removed, deleted: true }])
+    })
 
     t.test('the feed says so when deletions after a cursor are forgotten', async (t) => {
       let now = 1_800_000_000_000
