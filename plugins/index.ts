@@ -7,6 +7,7 @@ import type { Checks } from '../src/observe/readiness.ts'
 import type { RevocationStore } from '../src/revocation/revocation-store.ts'
 import latchkey from './latchkey.ts'
 import openapi from './openapi.ts'
+import headLength from './head-length.ts'
 import pipelining from './pipelining.ts'
 import problemDetails from './problem-details.ts'
 import requestLog from './request-log.ts'
@@ -63,6 +64,7 @@ export async function registerPlugins(
     scopeImplies: { ...serviceScopes, ...scopeImplies }
   })
   const { dpopAlgorithms, dpopRequired } = app.latchkey.senderConstraints
+  await app.register(headLength)
   await app.register(openapi, { dpopAlgorithms, dpopRequired, path: new URL(publicUrl()).pathname })
 }
 

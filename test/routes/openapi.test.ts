@@ -44,6 +44,17 @@ t.test('HTTP: a client that has the document is told so', async (t) => {
   }
 })
 
+t.test("HEAD's 304 says nothing of the length, which would be that of the document", async (t) => {
+  const { app } = await appUnderTest(t)
+  for (const url of ['/openapi.json', '/docs']) {
+    const head = await app.inject({ method: 'HEAD', url, headers: { 'if-none-match': '*' } })
+    t.equal(head.statusCode, 304)
+    t.notOk(head.headers['content-length'], url)
+    const whole = await app.inject({ method: 'HEAD', url })
+    t.ok(Number(whole.headers['content-length']) > 0, url)
+  }
+})
+
 t.test('clients find the routes under the path of PUBLIC_URL', async (t) => {
   for (const [publicUrl, path] of [
     ['https://api.example.com', '/'],
