@@ -57,6 +57,20 @@ for (const alg of testAlgorithms)
     }
   )
 
+for (const space of [' ', '\t', '\n', '\r'])
+  void t.test(
+    `JWT-1: white space ${JSON.stringify(space)} around the JSON: accepted`,
+    async (t) => {
+      const { kid, privateKey } = keyFor(issuer, 'ES256')
+      const { issuer: iss, audience: aud } = issuer
+      const claims = { iss, aud, sub: 'ada', exp: Math.floor(Date.now() / 1000) + 600 }
+      const spaced = (part: object) => `${space}${JSON.stringify(part)}${space}`
+      const header = spaced({ alg: 'ES256', kid, typ: 'at+jwt' })
+      const token = rawToken(header, spaced(claims), signer('ES256', privateKey))
+      t.equal((await call({ token })).status, 200)
+    }
+  )
+
 const shapeless = ['.', '..', '...', 'a.b.c', '{}', '{}.{}.{}', '"a"."b"."c"', 'null', '=.=.=']
 void t.test('JWS-1, BCP-7: whatever is no token is refused', async (t) => {
   const [head = '', body = '', signature = ''] = (await issuer.mint()).split('.')
