@@ -6,15 +6,30 @@ import type { JWK } from 'jose'
 
 const generate = promisify(generateKeyPair)
 
+/** By its own name: what Node's types call it differs from version to version. */
+interface KeyPair {
+  readonly publicKey: KeyObject
+  readonly privateKey: KeyObject
+}
+
 const families = [
   {
     algorithms: ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-    generate: () => generate('rsa', { modulusLength: 2048 })
+    generate: (): Promise<KeyPair> => generate('rsa', { modulusLength: 2048 })
   },
-  { algorithms: ['ES256'], generate: () => generate('ec', { namedCurve: 'P-256' }) },
-  { algorithms: ['ES384'], generate: () => generate('ec', { namedCurve: 'P-384' }) },
-  { algorithms: ['ES512'], generate: () => generate('ec', { namedCurve: 'P-521' }) },
-  { algorithms: ['EdDSA', 'Ed25519'], generate: () => generate('ed25519') }
+  {
+    algorithms: ['ES256'],
+    generate: (): Promise<KeyPair> => generate('ec', { namedCurve: 'P-256' })
+  },
+  {
+    algorithms: ['ES384'],
+    generate: (): Promise<KeyPair> => generate('ec', { namedCurve: 'P-384' })
+  },
+  {
+    algorithms: ['ES512'],
+    generate: (): Promise<KeyPair> => generate('ec', { namedCurve: 'P-521' })
+  },
+  { algorithms: ['EdDSA', 'Ed25519'], generate: (): Promise<KeyPair> => generate('ed25519') }
 ] as const
 
 type Family = (typeof families)[number]
