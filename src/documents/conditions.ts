@@ -28,7 +28,8 @@ export function isCreation({ ifMatch, ifNoneMatch }: Conditions): boolean {
 export function checkMatch({ ifMatch }: Conditions, version: number): void {
   if (ifMatch === undefined || names(ifMatch, entityTag(version))) return
   throw new ProblemError('precondition-failed', {
-    detail: 'The document is no longer the one that If-Match names. Read it again, then retry.'
+    detail:
+      'If-Match does not name the document as it is now. Read it again, and send its ETag as it came, quotes included.'
   })
 }
 
