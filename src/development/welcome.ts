@@ -11,7 +11,7 @@ export function welcome({ publicUrl, issuer, findsIssuer }: Addresses): string {
   const option = findsIssuer ? '' : ` --issuer ${issuer}`
   return `
 Latchkey            ${publicUrl}
-Its contract        ${publicUrl}/docs
+Documentation       ${publicUrl}/docs
 Development issuer  ${issuer} (signs anybody in as ada or grace; not for production)
 
 Paste into another terminal, in this directory:
