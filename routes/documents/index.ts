@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { checkMatch, entityTag, isUnchanged } from '../../src/documents/conditions.ts'
+import { checkMatch, isUnchanged } from '../../src/documents/conditions.ts'
 import type { Conditions } from '../../src/documents/conditions.ts'
 import type { StoredDocument } from '../../src/documents/document.ts'
 import type { Documents, Idempotency } from '../../src/documents/documents.ts'
@@ -84,8 +84,8 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
       const stored = await documents.find(ownerOf(request.principal), request.params.id)
       const conditions = conditionsOf(request)
       // first, whatever If-None-Match says (RFC 9110 section 13.2.2)
-      checkMatch(conditions, stored.version)
-      if (!isUnchanged(conditions, stored.version)) return answer(reply, stored)
+      checkMatch(conditions, stored.etag)
+      if (!isUnchanged(conditions, stored.etag)) return answer(reply, stored)
       answer(reply.code(304), stored)
       return reply.send()
     }
@@ -164,8 +164,8 @@ function writing(mediaType: string, ...problems: readonly ProblemKind[]) {
 }
 
 /** The document as the body of an answer, with the fields that belong to it. */
-function answer(reply: FastifyReply, { document, version }: StoredDocument) {
-  reply.headers({ etag: entityTag(version), 'cache-control': cacheControl })
+function answer(reply: FastifyReply, { document, etag }: StoredDocument) {
+  reply.headers({ etag, 'cache-control': cacheControl })
   return document
 }
 

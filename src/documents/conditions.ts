@@ -6,14 +6,9 @@ export interface Conditions {
   readonly ifNoneMatch?: string | undefined
 }
 
-/** The strong entity tag of a version (RFC 9110 section 8.8.3). */
-export function entityTag(version: number): string {
-  return `"${version}"`
-}
-
-/** Whether If-None-Match says that the client has this version: the weak comparison. */
-export function isUnchanged({ ifNoneMatch }: Conditions, version: number): boolean {
-  return ifNoneMatch !== undefined && names(ifNoneMatch.replaceAll('W/"', '"'), entityTag(version))
+/** Whether If-None-Match says that the client has the document as it is: the weak comparison. */
+export function isUnchanged({ ifNoneMatch }: Conditions, etag: string): boolean {
+  return ifNoneMatch !== undefined && names(ifNoneMatch.replaceAll('W/"', '"'), etag)
 }
 
 /** Whether a request to PUT means a document that must not exist yet. */
@@ -22,11 +17,11 @@ export function isCreation({ ifMatch, ifNoneMatch }: Conditions): boolean {
 }
 
 /**
- * Refuses a request whose If-Match does not name this version (RFC 9110 section 13.1.1); reads may come without.
+ * Refuses a request whose If-Match does not name this entity tag (RFC 9110 section 13.1.1); reads may come without.
  * @throws {ProblemError} `precondition-failed`
  */
-export function checkMatch({ ifMatch }: Conditions, version: number): void {
-  if (ifMatch === undefined || names(ifMatch, entityTag(version))) return
+export function checkMatch({ ifMatch }: Conditions, etag: string): void {
+  if (ifMatch === undefined || names(ifMatch, etag)) return
   throw new ProblemError('precondition-failed', {
     detail:
       'If-Match does not name the document as it is now. Read it again, and send its ETag as it came, quotes included.'
@@ -38,9 +33,9 @@ export function checkMatch({ ifMatch }: Conditions, version: number): void {
  * @throws {ProblemError} `precondition-failed` if a condition is false, `precondition-required` if
  *   there is no If-Match
  */
-export function requireMatch(conditions: Conditions, version: number): void {
-  checkMatch(conditions, version)
-  if (isUnchanged(conditions, version))
+export function requireMatch(conditions: Conditions, etag: string): void {
+  checkMatch(conditions, etag)
+  if (isUnchanged(conditions, etag))
     throw new ProblemError('precondition-failed', {
       detail: 'The document exists, in a version that If-None-Match excludes.'
     })

@@ -11,7 +11,11 @@ export function createDocumentId(now: number): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
-/** Whether a client may name a document so: a UUID of RFC 9562, of any version, in lower case. */
-export function isDocumentId(text: string): boolean {
-  return uuid.test(text)
+/**
+ * The id that a client means: a UUID of any version (RFC 9562 section 4), which iOS writes in upper case.
+ * @returns it in lower case; undefined if the text is none
+ */
+export function readDocumentId(text: string): string | undefined {
+  const id = text.toLowerCase()
+  return uuid.test(id) ? id : undefined
 }

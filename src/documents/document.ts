@@ -17,10 +17,10 @@ export interface Document {
   readonly updatedAt: string
 }
 
-/** A document, and the number of the owner's change that made this state of it. */
+/** A document, and the strong entity tag of this state of it (RFC 9110 section 8.8.3). */
 export interface StoredDocument {
   readonly document: Document
-  readonly version: number
+  readonly etag: string
 }
 
 /** What became of a document since a client last asked. */

@@ -7,7 +7,7 @@ import type { Conditions } from './conditions.ts'
 import { checkPatch, serializeData } from './data.ts'
 import { createCursors } from './cursor.ts'
 import type { Cursors } from './cursor.ts'
-import { createDocumentId, isDocumentId } from './document-id.ts'
+import { createDocumentId, readDocumentId } from './document-id.ts'
 import { defaultCollection, limits } from './document.ts'
 import type { DocumentInput, StoredDocument } from './document.ts'
 import { digest, IdempotencyClaims, recall, remember } from './idempotency.ts'
@@ -19,6 +19,7 @@ import { ownerKey } from './owner.ts'
 import type { Owner } from './owner.ts'
 import {
   deleteDocument,
+  entityTag,
   findDocument,
   insertDocument,
   toStored,
@@ -124,7 +125,7 @@ export class Documents {
         return { created: true, stored }
       }
       const row = existing(current, `${absent} To create it, send If-None-Match: *.`)
-      requireMatch(conditions, row.change)
+      requireMatch(conditions, entityTag(row))
       const state = this.#state(valid(input), 'content-too-large')
       return { created: false, stored: toStored(await updateDocument(writer, row, state)) }
     })
@@ -139,7 +140,7 @@ export class Documents {
   async patch(owner: Owner, id: string, patch: unknown, conditions: Conditions) {
     return this.#change(owner, async (writer) => {
       const row = existing(await findDocument(writer.transaction, writer.owner, id))
-      requireMatch(conditions, row.change)
+      requireMatch(conditions, entityTag(row))
       checkPatch(valid(patch))
       const { collection, data } = toStored(row).document
       const patched = mergePatch({ collection, data }, patch) as DocumentInput
@@ -152,7 +153,7 @@ export class Documents {
   async remove(owner: Owner, id: string, conditions: Conditions): Promise<void> {
     await this.#change(owner, async (writer) => {
       const row = existing(await findDocument(writer.transaction, writer.owner, id))
-      requireMatch(conditions, row.change)
+      requireMatch(conditions, entityTag(row))
       await deleteDocument(writer, row, this.#now())
     })
   }
@@ -185,7 +186,7 @@ export class Documents {
     await this.#claims.claim(transaction, request.key)
     const writer = await lockOwner(transaction, owner)
     const earlier = await recall(writer, request, state.now)
-    if (earlier !== undefined) return toStored({ ...state, ...earlier })
+    if (earlier !== undefined) return toStored({ ...state, ...earlier, owner: writer.owner })
     const created = await this.#insert(writer, state)
     await remember(writer, request, created)
     return toStored(created)
@@ -211,8 +212,9 @@ function valid<Content>(content: Content | Error): Content {
   return content
 }
 
-function acceptId(id: string): string {
-  if (isDocumentId(id)) return id
-  const detail = 'The id of a document is a UUID in lower case.'
+function acceptId(text: string): string {
+  const id = readDocumentId(text)
+  if (id !== undefined) return id
+  const detail = 'The id of a document is a UUID.'
   throw new ProblemError('validation-failed', { detail, errors: [{ detail, pointer: '/id' }] })
 }

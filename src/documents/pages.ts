@@ -1,7 +1,6 @@
 import type { Kysely } from 'kysely'
 import { ProblemError } from '../http/problem.ts'
 import type { Tables } from '../storage/tables.ts'
-import { entityTag } from './conditions.ts'
 import type { Cursors } from './cursor.ts'
 import { limits } from './document.ts'
 import type { Change, Document } from './document.ts'
@@ -120,8 +119,7 @@ function fitting(rows: readonly DocumentRow[], limit: number): readonly Document
 function toChange(row: DocumentRow): Change {
   if (row.deleted_at !== null)
     return { id: row.id, deleted: true, deletedAt: toTimestamp(row.deleted_at) }
-  const { document, version } = toStored(row)
-  return { id: row.id, deleted: false, etag: entityTag(version), document }
+  return { id: row.id, deleted: false, ...toStored(row) }
 }
 
 /** The position of a cursor. None, or an empty one (`?since=`), stands before the first item. */

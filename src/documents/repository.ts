@@ -1,6 +1,6 @@
 import type { Kysely, Selectable } from 'kysely'
 import type { Tables } from '../storage/tables.ts'
-import { isDocumentId } from './document-id.ts'
+import { readDocumentId } from './document-id.ts'
 import { limits } from './document.ts'
 import type { DocumentData, StoredDocument } from './document.ts'
 import type { Writer } from './writer.ts'
@@ -25,9 +25,10 @@ export interface ListOptions {
 }
 
 /** The live document of the owner (as an owner key), or undefined; `id` is whatever the client sent. */
-export async function findDocument(db: Kysely<Tables>, owner: string, id: string) {
+export async function findDocument(db: Kysely<Tables>, owner: string, text: string) {
+  const id = readDocumentId(text)
   // PostgreSQL takes no text with NUL, not even to compare it
-  if (!isDocumentId(id)) return undefined
+  if (id === undefined) return undefined
   return db
     .selectFrom('documents')
     .selectAll()
@@ -108,10 +109,8 @@ export async function deleteDocument(writer: Writer, row: DocumentRow, now: numb
 }
 
 /** What the row of a live document means. */
-export function toStored(
-  row: Omit<DocumentRow, 'owner' | 'created_change' | 'deleted_at'>
-): StoredDocument {
-  const { id, collection, data, change, created_at: createdAt, updated_at: updatedAt } = row
+export function toStored(row: Omit<DocumentRow, 'created_change' | 'deleted_at'>): StoredDocument {
+  const { id, collection, data, created_at: createdAt, updated_at: updatedAt } = row
   const document = {
     id,
     collection,
@@ -119,7 +118,15 @@ export function toStored(
     createdAt: toTimestamp(createdAt),
     updatedAt: toTimestamp(updatedAt)
   }
-  return { document, version: change }
+  return { document, etag: entityTag(row) }
+}
+
+/**
+ * The entity tag of a document: the owner's change that made this state of it, and whose change. Owners may give their
+ * documents one id, and a browser that kept what the one was answered must not take it for what the other is.
+ */
+export function entityTag({ change, owner }: Pick<DocumentRow, 'change' | 'owner'>): string {
+  return `"${change}-${owner.slice(0, 8)}"`
 }
 
 /** RFC 3339, in UTC, from milliseconds since the epoch. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { createDocumentId, isDocumentId } from '../../../src/documents/document-id.ts'
+import { createDocumentId, readDocumentId } from '../../../src/documents/document-id.ts'
 import { limits } from '../../../src/documents/document.ts'
 import type { Documents } from '../../../src/documents/documents.ts'
 import type { Owner } from '../../../src/documents/owner.ts'
@@ -29,14 +29,30 @@ function suite(database: TestDatabase) {
       const found = await documents.find(ada, document.id)
       t.equal(JSON.stringify(found.document.data), JSON.stringify(data))
       t.match(document, { collection: 'default', createdAt: document.updatedAt })
-      t.ok(isDocumentId(document.id))
+      t.equal(readDocumentId(document.id), document.id)
+    })
+
+    t.test('an id in upper case, as iOS writes it, names the same document', async (t) => {
+      const documents = await open(t, database)
+      const id = createDocumentId(Date.now())
+      const { stored } = await documents.put(
+        ada,
+        id.toUpperCase(),
+        { data: {} },
+        { ifNoneMatch: '*' }
+      )
+      t.equal(stored.document.id, id)
+      t.equal((await documents.find(ada, id.toUpperCase())).document.id, id)
+      await t.rejects(
+        documents.put(ada, id, { data: {} }, { ifNoneMatch: '*' }),
+        problem('precondition-failed')
+      )
     })
 
     for (const [name, other] of Object.entries(others)) {
       t.test(`BCP-4, AT-6, OWASP-1: hides every document from ${name}`, async (t) => {
         const documents = await open(t, database)
-        const { document, version } = await documents.create(ada, { data: { secret: 1 } })
-        const ifMatch = `"${version}"`
+        const { document, etag: ifMatch } = await documents.create(ada, { data: { secret: 1 } })
         const { id } = document
         const missing = problem('document-not-found')
         await t.rejects(documents.find(other, id), missing)
@@ -166,22 +182,30 @@ function suite(database: TestDatabase) {
       async (t) => {
         const documents = await open(t, database)
         const id = createDocumentId(Date.now())
-        const versions: number[] = []
+        const tags: string[] = []
         for (let round = 0; round < 3; round++) {
           const { stored } = await documents.put(ada, id, { data: {} }, { ifNoneMatch: '*' })
           const patched = await documents.patch(ada, id, {}, { ifMatch: '*' })
-          versions.push(stored.version, patched.version)
+          tags.push(stored.etag, patched.etag)
           await documents.remove(ada, id, { ifMatch: '*' })
         }
-        t.equal(new Set(versions).size, 6)
+        t.equal(new Set(tags).size, 6)
       }
     )
+
+    t.test('HTTP-8: owners who give their documents one id share no entity tag', async (t) => {
+      const documents = await open(t, database)
+      const id = createDocumentId(Date.now())
+      const create = (owner: Owner) => documents.put(owner, id, { data: {} }, { ifNoneMatch: '*' })
+      const tags = await Promise.all([ada, ...Object.values(others)].map(create))
+      t.equal(new Set(tags.map(({ stored }) => stored.etag)).size, tags.length)
+    })
 
     t.test('HTTP-15: of parallel changes of one version one wins', async (t) => {
       const { one, two } = await openTwo(t, database)
       const instances = [one, two]
-      const { document, version } = await one.create(ada, { data: {} })
-      const conditions = { ifMatch: `"${version}"` }
+      const { document, etag } = await one.create(ada, { data: {} })
+      const conditions = { ifMatch: etag }
       const outcomes = await Promise.allSettled(
         [0, 1, 2, 3].flatMap((index) =>
           instances.map((documents) =>
