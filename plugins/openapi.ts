@@ -5,7 +5,7 @@ import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { SwaggerTransform, SwaggerTransformObject } from '@fastify/swagger'
 
-import { problemComponents, problemResponses } from '../src/http/problem-responses.ts'
+import { limitFields, problemComponents, problemResponses } from '../src/http/problem-responses.ts'
 import { ProblemSchema } from '../src/http/problem-schema.ts'
 import { parseGuard } from '../src/token/guard.ts'
 import type { ProblemKind } from '../src/http/problem.ts'
@@ -55,9 +55,15 @@ async function openapi(app: FastifyInstance, options: OpenApiOptions): Promise<v
 
 export default fp(openapi, { name: 'openapi', fastify: '5.x' })
 
+/** Its own, or a shared one. */
+interface Response {
+  readonly $ref?: string
+  readonly headers?: object
+}
+
 /** An operation on its way through @fastify/swagger, which hands on `x-` members untouched. */
 interface Operation {
-  responses: Record<string, object>
+  responses: Record<string, Response>
   'x-problems'?: readonly ProblemKind[]
 }
 
@@ -95,10 +101,21 @@ const describeProblems: SwaggerTransformObject = (described) => {
     for (const operation of Object.values(path)) {
       const { 'x-problems': kinds = [] } = operation
       delete operation['x-problems']
-      operation.responses = { ...problemResponses(kinds, problems), ...operation.responses }
+      const isCounted = kinds.includes('too-many-requests')
+      const own = isCounted ? withLimits(operation.responses) : operation.responses
+      operation.responses = { ...problemResponses(kinds, problems), ...own }
     }
   }
   return { ...head, paths, components: { ...components, ...problems } }
+}
+
+function withLimits(responses: Record<string, Response>): Record<string, Response> {
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, response]) => [
+      status,
+      { ...response, headers: { ...response.headers, ...limitFields() } }
+    ])
+  )
 }
 
 function guardProblems(guard: Guard | undefined): ProblemKind[] {

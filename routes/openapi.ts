@@ -91,6 +91,8 @@ const startScript = `SwaggerUIBundle({
 
 const example = { openapi: '3.1.0', info: { title: 'Latchkey', version: '1.0.0' }, paths: {} }
 
+const etag = { type: 'string', description: 'Changes when the document does.' }
+
 const asJson = documentSchema('getOpenapiJson', 'JSON', 'application/json')
 const asYaml = documentSchema('getOpenapiYaml', 'YAML', 'application/yaml')
 
@@ -102,10 +104,14 @@ function documentSchema(operationId: string, format: string, type: string): Fast
     response: {
       200: {
         description: 'The OpenAPI 3.1 document of this service.',
-        headers: { ETag: { type: 'string', description: 'Changes when the document does.' } },
+        headers: { ETag: etag },
         content: { [type]: { schema: { type: 'object' }, example } }
       },
-      304: { type: 'null', description: 'The document is the one named by If-None-Match.' }
+      304: {
+        type: 'null',
+        description: 'The document is the one named by If-None-Match.',
+        headers: { ETag: etag }
+      }
     }
   }
 }

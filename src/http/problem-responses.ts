@@ -24,8 +24,11 @@ export function problemComponents(): ProblemComponents {
     headers: {
       'WWW-Authenticate': challengeHeader,
       RateLimit: rateLimitHeader,
+      'RateLimit-Policy': rateLimitPolicyHeader,
       'Retry-After': retryAfterHeader,
-      Accept: acceptHeader
+      Accept: acceptHeader,
+      'Accept-Patch': acceptPatchHeader,
+      'Accept-Encoding': acceptEncodingHeader
     }
   }
 }
@@ -47,6 +50,11 @@ export function problemResponses(
   responses['4XX'] = sharedResponse(otherRefusal, components)
   responses['5XX'] = sharedResponse(otherFailure, components)
   return responses
+}
+
+/** What an answer says of limits to a request that is counted, whether it was let in or not. */
+export function limitFields(): Record<string, Reference> {
+  return references('headers', ['RateLimit', 'RateLimit-Policy'])
 }
 
 /** One response of the document: the problems that come with one status. */
@@ -124,8 +132,9 @@ const headersOf: Partial<Record<ProblemKind, readonly string[]>> = {
   'insufficient-user-authentication': ['WWW-Authenticate'],
   'insufficient-scope': ['WWW-Authenticate'],
   'access-denied': ['WWW-Authenticate'],
-  'unsupported-media-type': ['Accept'],
-  'too-many-requests': ['RateLimit', 'Retry-After'],
+  conflict: ['Retry-After'],
+  'unsupported-media-type': ['Accept', 'Accept-Patch', 'Accept-Encoding'],
+  'too-many-requests': ['RateLimit', 'RateLimit-Policy', 'Retry-After'],
   'issuer-unavailable': ['Retry-After'],
   'service-unavailable': ['Retry-After']
 }
@@ -149,16 +158,36 @@ function challengeExample(parameters: Partial<ChallengeParameters>): { value: st
 }
 
 const acceptHeader = {
-  description: 'The media types that the operation reads (RFC 9110 section 12.5.1).',
+  description:
+    'The media types that the operation reads, where it was another (RFC 9110 section 12.5.1).',
   schema: { type: 'string' },
   example: 'application/json'
 }
 
+const acceptPatchHeader = {
+  description: 'The same, of a PATCH (RFC 5789 section 3.1).',
+  schema: { type: 'string' },
+  example: 'application/merge-patch+json'
+}
+
+const acceptEncodingHeader = {
+  description:
+    'That bodies are read without a content coding, where one had any (RFC 9110 section 12.5.3).',
+  schema: { type: 'string', const: 'identity' }
+}
+
 const rateLimitHeader = {
   description:
-    'What is left of a limit, and for how many seconds (draft-ietf-httpapi-ratelimit-headers).',
+    'What is left of a limit, and for how many seconds (draft-ietf-httpapi-ratelimit-headers). Answers with a problem ' +
+    'have both fields too, unless the operator switched limits off.',
   schema: { type: 'string' },
-  example: '"principal";r=0;t=30'
+  example: '"principal";r=5999;t=60'
+}
+
+const rateLimitPolicyHeader = {
+  description: 'All limits: how many requests, in how many seconds (the same draft, section 3).',
+  schema: { type: 'string' },
+  example: '"principal";q=6000;w=60, "address";q=30000;w=60, "failed";q=3000;w=60'
 }
 
 const retryAfterHeader = {

@@ -11,7 +11,9 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 
 import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { startTestIssuer } from '../../src/testing.ts'
 import { appUnderTest } from '../support/app.ts'
+import { until } from '../support/until.ts'
 
 /** The parts of openapi.yaml that are looked at here. */
 interface Document {
@@ -25,6 +27,7 @@ interface Operation {
 interface Response {
   $ref?: string
   description?: string
+  headers?: Record<string, object>
   content?: Record<string, Described & { schema?: Described }>
 }
 interface Described {
@@ -108,6 +111,58 @@ t.test('every answer is described, with an example where it has a body', async (
     }
   }
 })
+
+/** Of an answer's connection and content, and what every answer has. */
+const notWorthTelling =
+  /^(connection|date|content-(length|type|security-policy)|cache-control|vary|strict-.*|x-.*|referrer-policy|origin-agent-cluster|cross-origin-.*)$/
+
+t.test('every field of an answer is described', async (t) => {
+  const issuer = await startTestIssuer({ algorithms: ['ES256'] })
+  t.teardown(() => issuer.close())
+  const { app } = await appUnderTest(t, { issuers: [issuer.options] })
+  await until(() => app.latchkey.isReady())
+  const token = await issuer.mint({ scope: 'documents:read documents:write' })
+  const authorization = `Bearer ${token}`
+  const ask = (method: 'GET' | 'POST' | 'PATCH', url: string, headers = {}, payload = '') =>
+    app.inject({ method, url, headers: { authorization, ...headers }, payload })
+  const json = { 'content-type': 'application/json' }
+  const known = { 'if-none-match': '*' }
+  const { id } = (await ask('POST', '/documents', json, '{"data":{}}')).json()
+
+  for (const [method, path, status, headers, payload] of [
+    ['GET', '/whoami', 200],
+    ['GET', '/whoami', 401, { authorization: 'Bearer bad' }],
+    ['GET', '/documents', 200],
+    ['POST', '/documents', 201, json, '{"data":{}}'],
+    ['POST', '/documents', 415, { 'content-type': 'text/plain' }, '{}'],
+    ['POST', '/documents', 415, { ...json, 'content-encoding': 'gzip' }, '{}'],
+    ['GET', '/documents/{id}', 200],
+    ['GET', '/documents/{id}', 304, known],
+    ['PATCH', '/documents/{id}', 415, json, '{}'],
+    ['GET', '/openapi.json', 200],
+    ['GET', '/openapi.yaml', 304, known],
+    ['GET', '/livez', 200]
+  ] as const) {
+    const answer = await ask(method, path.replace('{id}', id), headers, payload)
+    const name = `${method} ${path} ${status}`
+    t.equal(answer.statusCode, status, name)
+    const sent = Object.keys(answer.headers).filter((field) => !notWorthTelling.test(field))
+    // that problems have these too is said once, with the field
+    const ofProblems = status < 400 ? [] : ['ratelimit', 'ratelimit-policy']
+    const described = [...describedFields(path, method, status), ...ofProblems]
+    t.strictSame(
+      sent.filter((field) => !described.includes(field)),
+      [],
+      name
+    )
+  }
+})
+
+function describedFields(path: string, method: string, status: number): string[] {
+  const { responses } = document.paths[path]?.[method.toLowerCase()] ?? { responses: {} }
+  const [, { headers = {} }] = resolved([String(status), responses[status] ?? {}])
+  return Object.keys(headers).map((field) => field.toLowerCase())
+}
 
 function resolved([status, response]: [string, Response]): [string, Response] {
   const name = response.$ref?.replace('#/components/responses/', '')
