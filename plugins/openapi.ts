@@ -139,7 +139,8 @@ function contentProblems(schema: FastifySchema): ProblemKind[] {
   if (schema.body !== undefined) {
     return ['invalid-request', 'content-too-large', 'unsupported-media-type', 'validation-failed']
   }
-  const checked = schema.querystring ?? schema.params ?? schema.headers
+  // not fields: none is required, and what is wrong with one is told by 400
+  const checked = schema.querystring ?? schema.params
   return checked === undefined ? [] : ['validation-failed']
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
+import { Type } from 'typebox'
 import { stringify } from 'yaml'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 
@@ -101,6 +102,9 @@ function documentSchema(operationId: string, format: string, type: string): Fast
     operationId,
     tags: ['discovery'],
     summary: `This document as ${format}`,
+    headers: Type.Object({
+      'If-None-Match': Type.Optional(Type.String({ description: 'ETags that the client has.' }))
+    }),
     response: {
       200: {
         description: 'The OpenAPI 3.1 document of this service.',

@@ -64,6 +64,8 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
     '/documents',
     {
       schema: schemas.createDocument,
+      // before the schema, whose pattern would have it be 422
+      preValidation: checkKey,
       config: writing(json, 'conflict', 'idempotency-key-reused', 'quota-exceeded')
     },
     async (request, reply) => {
@@ -173,8 +175,12 @@ function conditionsOf({ headers }: Pick<FastifyRequest, 'headers'>): Conditions 
   return { ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] }
 }
 
+async function checkKey({ headers }: FastifyRequest): Promise<void> {
+  const field = headers['idempotency-key']
+  if (field !== undefined) checkIdempotencyKey(String(field))
+}
+
 function idempotencyOf({ headers, principal }: FastifyRequest): Idempotency | undefined {
   const field = headers['idempotency-key']
-  if (field === undefined) return undefined
-  return { key: checkIdempotencyKey(String(field)), clientId: principal.clientId }
+  return field === undefined ? undefined : { key: String(field), clientId: principal.clientId }
 }

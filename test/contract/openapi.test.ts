@@ -23,6 +23,7 @@ interface Document {
 interface Operation {
   responses: Record<string, Response>
   requestBody?: Response
+  parameters?: { name: string; in: string; example?: string; schema: { pattern?: string } }[]
 }
 interface Response {
   $ref?: string
@@ -157,6 +158,21 @@ t.test('every field of an answer is described', async (t) => {
     )
   }
 })
+
+t.test(
+  'clients are told the form of an Idempotency-Key, and how to ask for changes only',
+  async (t) => {
+    const parameters = (path: string, method: string) => document.paths[path]?.[method]?.parameters
+    const known = { in: 'header', name: 'If-None-Match', required: false }
+    for (const path of ['/openapi.json', '/openapi.yaml', '/documents/{id}'])
+      t.match(parameters(path, 'get')?.at(-1), known, path)
+    const [key] = parameters('/documents', 'post') ?? []
+    const form = new RegExp(key?.schema.pattern ?? '', 'u')
+    t.match(key?.example, form)
+    for (const bad of ['bare', '""', '"a", "b"']) t.notMatch(bad, form)
+    t.notOk(document.paths['/openapi.json']?.['get']?.responses['422'])
+  }
+)
 
 function describedFields(path: string, method: string, status: number): string[] {
   const { responses } = document.paths[path]?.[method.toLowerCase()] ?? { responses: {} }
