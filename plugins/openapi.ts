@@ -5,7 +5,13 @@ import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { SwaggerTransform, SwaggerTransformObject } from '@fastify/swagger'
 
-import { limitFields, problemComponents, problemResponses } from '../src/http/problem-responses.ts'
+import type { ProofChallenge } from '../src/binding/challenges.ts'
+import {
+  limitFields,
+  type ProblemComponents,
+  problemComponents,
+  problemResponses
+} from '../src/http/problem-responses.ts'
 import { ProblemSchema } from '../src/http/problem-schema.ts'
 import { parseGuard } from '../src/token/guard.ts'
 import type { ProblemKind } from '../src/http/problem.ts'
@@ -37,11 +43,13 @@ type OpenApiOptions = SchemeOptions & {
  */
 async function openapi(app: FastifyInstance, options: OpenApiOptions): Promise<void> {
   const schemes = schemesOf(options)
+  const { dpopAlgorithms = [], dpopRequired = false } = options
+  const proofs = { algorithms: dpopAlgorithms, isRequired: dpopRequired }
   app.addSchema(ProblemSchema)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info,
+      info: describeService(schemes),
       servers: [{ url: options.path ?? '/' }],
       tags,
       components: { securitySchemes: securitySchemesOf(schemes) }
@@ -49,7 +57,7 @@ async function openapi(app: FastifyInstance, options: OpenApiOptions): Promise<v
     convertConstToEnum: false,
     refResolver: { buildLocalReference: ({ $id }) => $id as string },
     transform: describeOperation(schemes),
-    transformObject: describeProblems
+    transformObject: describeProblems(schemes.includes('dpop') ? proofs : undefined)
   })
 }
 
@@ -80,7 +88,7 @@ const describeOperation =
     const guard = parseGuard(config.auth)
     const problems = [
       ...(config.rateLimit === false ? [] : (['too-many-requests'] as const)),
-      ...guardProblems(guard),
+      ...guardProblems(guard, schemes),
       ...contentProblems(schema),
       ...(config.problems ?? [])
     ]
@@ -93,20 +101,23 @@ const describeOperation =
     return { schema: described, url }
   }
 
-const describeProblems: SwaggerTransformObject = (described) => {
-  if (!('openapiObject' in described)) return {}
-  const { components, paths, ...head } = described.openapiObject as Document
-  const problems = problemComponents()
-  for (const path of Object.values(paths)) {
-    for (const operation of Object.values(path)) {
-      const { 'x-problems': kinds = [] } = operation
-      delete operation['x-problems']
-      const isCounted = kinds.includes('too-many-requests')
-      const own = isCounted ? withLimits(operation.responses) : operation.responses
-      operation.responses = { ...problemResponses(kinds, problems), ...own }
-    }
+const describeProblems =
+  (proofs: ProofChallenge | undefined): SwaggerTransformObject =>
+  (described) => {
+    if (!('openapiObject' in described)) return {}
+    const { components, paths, ...head } = described.openapiObject as Document
+    const problems = problemComponents(proofs)
+    for (const path of Object.values(paths))
+      for (const operation of Object.values(path)) describeAnswers(operation, problems)
+    return { ...head, paths, components: { ...components, ...problems } }
   }
-  return { ...head, paths, components: { ...components, ...problems } }
+
+function describeAnswers(operation: Operation, problems: ProblemComponents): void {
+  const { 'x-problems': kinds = [], responses } = operation
+  delete operation['x-problems']
+  const isCounted = kinds.includes('too-many-requests')
+  const own = isCounted ? withLimits(responses) : responses
+  operation.responses = { ...problemResponses(kinds, problems), ...own }
 }
 
 function withLimits(responses: Record<string, Response>): Record<string, Response> {
@@ -118,7 +129,7 @@ function withLimits(responses: Record<string, Response>): Record<string, Respons
   )
 }
 
-function guardProblems(guard: Guard | undefined): ProblemKind[] {
+function guardProblems(guard: Guard | undefined, schemes: readonly Scheme[]): ProblemKind[] {
   if (guard === undefined) return []
   const { scope, acr, maxAge, issuers, clients, roles, allow } = guard
   const needsGrant = scope !== undefined || guard.authorizationDetails !== undefined
@@ -128,6 +139,7 @@ function guardProblems(guard: Guard | undefined): ProblemKind[] {
     'invalid-request',
     ...(guard.optional ? [] : (['authentication-required'] as const)),
     'invalid-token',
+    ...(schemes.includes('dpop') ? (['invalid-dpop-proof', 'dpop-nonce-required'] as const) : []),
     ...(needsSignIn ? (['insufficient-user-authentication'] as const) : []),
     'issuer-unavailable',
     ...(needsGrant ? (['insufficient-scope'] as const) : []),
@@ -146,20 +158,25 @@ function contentProblems(schema: FastifySchema): ProblemKind[] {
 
 const { version } = createRequire(import.meta.url)('latchkey/package.json') as { version: string }
 
-const info = {
+const describeService = (schemes: readonly Scheme[]) => ({
   title: 'Latchkey',
   version,
   summary: 'An API behind OpenID Connect access tokens.',
   description: [
     'Send the access token of your OpenID Connect provider with each request:',
-    '`Authorization: Bearer <token>`. Where DPoP (RFC 9449) is switched on, as the metadata of this API',
-    'says, a token that is bound to a key is sent as `DPoP <token>`, with a proof in the `DPoP` field.',
+    schemes.includes('bearer') ? bearerInWords : dpopInWords,
     'The scopes that an operation needs are listed as its security',
     'requirement. Every answer from 400 on is a problem document (RFC 9457); tell problems apart by',
     'their `type`. Every GET operation answers HEAD as well.'
   ].join(' '),
   license: { name: 'MIT', identifier: 'MIT' }
-}
+})
+
+const bearerInWords =
+  '`Authorization: Bearer <token>`. Where DPoP (RFC 9449) is switched on, as the metadata of this API ' +
+  'says, a token that is bound to a key is sent as `DPoP <token>`, with a proof in the `DPoP` field.'
+const dpopInWords =
+  '`Authorization: DPoP <token>`, with a proof for this very request in the `DPoP` field (RFC 9449).'
 
 const tags = [
   { name: 'caller', description: 'What the service knows of whoever calls it.' },

@@ -1,6 +1,8 @@
-import { formatChallenge } from '../token/challenge.ts'
+import { type ProofChallenge, writeChallenges } from '../binding/challenges.ts'
+import { proofRefusals } from '../binding/proof-refusal.ts'
 import { refusals } from '../token/refusal.ts'
 import { problemDocument, problemKinds } from './problem.ts'
+import type { Scheme } from '../token/authorization.ts'
 import type { ChallengeParameters } from '../token/challenge.ts'
 import type { ProblemDocument, ProblemFault, ProblemKind } from './problem.ts'
 
@@ -16,13 +18,17 @@ export interface ProblemComponents {
   readonly headers: Record<string, object>
 }
 
-/** The shared descriptions that {@link problemResponses} adds to and refers to. */
-export function problemComponents(): ProblemComponents {
+/**
+ * The shared descriptions that {@link problemResponses} adds to and refers to.
+ * @param proofs undefined if DPoP is off
+ */
+export function problemComponents(proofs?: ProofChallenge): ProblemComponents {
   return {
     responses: {},
     examples: {},
     headers: {
-      'WWW-Authenticate': challengeHeader,
+      'WWW-Authenticate': challengeHeader(proofs),
+      ...(proofs && { 'DPoP-Nonce': nonceHeader }),
       RateLimit: rateLimitHeader,
       'RateLimit-Policy': rateLimitPolicyHeader,
       'Retry-After': retryAfterHeader,
@@ -129,6 +135,8 @@ const headersOf: Partial<Record<ProblemKind, readonly string[]>> = {
   'invalid-request': ['WWW-Authenticate'],
   'authentication-required': ['WWW-Authenticate'],
   'invalid-token': ['WWW-Authenticate'],
+  'invalid-dpop-proof': ['WWW-Authenticate', 'DPoP-Nonce'],
+  'dpop-nonce-required': ['WWW-Authenticate', 'DPoP-Nonce'],
   'insufficient-user-authentication': ['WWW-Authenticate'],
   'insufficient-scope': ['WWW-Authenticate'],
   'access-denied': ['WWW-Authenticate'],
@@ -139,22 +147,30 @@ const headersOf: Partial<Record<ProblemKind, readonly string[]>> = {
   'service-unavailable': ['Retry-After']
 }
 
-const challengeHeader = {
-  description: 'The challenge (RFC 6750 section 3): what a request needs to be accepted.',
-  schema: { type: 'string' },
-  examples: {
-    'without credentials': challengeExample({}),
-    'with a bad token': challengeExample({
-      error: 'invalid_token',
-      error_description: refusals.expired.description
-    }),
-    'without the scope': challengeExample({ error: 'insufficient_scope' })
+function challengeHeader(proofs: ProofChallenge | undefined): object {
+  const example = (parameters: Partial<ChallengeParameters>, used?: Scheme) => ({
+    value: writeChallenges({ realm: 'api', ...parameters }, used, proofs).join(', ')
+  })
+  const scope = 'documents:read'
+  const error_description = refusals.expired.description
+  const missing = proofRefusals.proof_missing.description
+  const unproven = { error: 'invalid_dpop_proof', error_description: missing } as const
+  return {
+    description: 'The challenge (RFC 6750 section 3): what a request needs to be accepted.',
+    schema: { type: 'string' },
+    examples: {
+      'without credentials': example({ scope }),
+      'with a bad token': example({ error: 'invalid_token', error_description }),
+      'without the scope': example({ error: 'insufficient_scope', scope }),
+      ...(proofs && { 'without a proof': example(unproven, 'dpop') })
+    }
   }
 }
 
-function challengeExample(parameters: Partial<ChallengeParameters>): { value: string } {
-  const scope = parameters.error === 'invalid_token' ? undefined : 'documents:read'
-  return { value: formatChallenge({ realm: 'api', ...parameters, scope }) }
+const nonceHeader = {
+  description:
+    'The `nonce` of the next proof, where this API asks for nonces (RFC 9449 section 9); other answers may have it too.',
+  schema: { type: 'string' }
 }
 
 const acceptHeader = {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 import { Validator } from '@seriousme/openapi-schema-validator'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 
@@ -91,14 +91,41 @@ for (const [dpop, names, security] of [
   ['required', ['dpop'], [{ dpop: ['openid'] }]]
 ] as const)
   t.test(`with DPoP ${dpop} the document lists ${names.join(' and ')}`, async (t) => {
-    const issuers = [{ issuer: 'http://127.0.0.1:9', audience: 'https://api.example.com', dpop }]
-    const { app } = await appUnderTest(t, { issuers, logLevel: 'silent' })
-    const described = (await app.inject('/openapi.json')).json()
+    const described = await documentWith(t, dpop)
     t.strictSame(Object.keys(described.components.securitySchemes), names)
     t.strictSame(described.paths['/me'].get.security, security)
     t.strictSame(described.paths['/livez'].get.security, [])
     t.match(await new Validator().validate(described), { valid: true })
   })
+
+t.test('where DPoP is required, the document says nothing of bearer tokens', async (t) => {
+  const described = await documentWith(t, 'required')
+  t.notMatch(JSON.stringify(described), /\bBearer\b|"bearer"/)
+  t.match(described.info, { description: /`Authorization: DPoP <token>`/ })
+})
+
+t.test('where DPoP is on, its refusals are described', async (t) => {
+  const { paths, components } = await documentWith(t, 'optional')
+  const [, answer] = paths['/whoami'].get.responses['401'].$ref.split('/responses/')
+  t.match(components.responses[answer], {
+    headers: { 'WWW-Authenticate': {}, 'DPoP-Nonce': {} },
+    content: {
+      'application/problem+json': {
+        examples: { 'invalid-dpop-proof': {}, 'dpop-nonce-required': {} }
+      }
+    }
+  })
+  const { examples } = components.headers['WWW-Authenticate']
+  t.match(examples['without credentials'].value, /^Bearer .+, DPoP realm="api", algs="ES256 .+"$/)
+  t.match(examples['without a proof'].value, /, DPoP .+, error="invalid_dpop_proof"/)
+  t.notMatch(text, /DPoP-Nonce|-dpop-/, 'elsewhere there are none')
+})
+
+async function documentWith(t: Test, dpop: 'off' | 'optional' | 'required') {
+  const issuers = [{ issuer: 'http://127.0.0.1:9', audience: 'https://api.example.com', dpop }]
+  const { app } = await appUnderTest(t, { issuers, logLevel: 'silent' })
+  return (await app.inject('/openapi.json')).json()
+}
 
 t.test('every answer is described, with an example where it has a body', async (t) => {
   for (const [path, operations] of Object.entries(document.paths)) {
@@ -150,9 +177,9 @@ t.test('every field of an answer is described', async (t) => {
     const sent = Object.keys(answer.headers).filter((field) => !notWorthTelling.test(field))
     // that problems have these too is said once, with the field
     const ofProblems = status < 400 ? [] : ['ratelimit', 'ratelimit-policy']
-    const described = [...describedFields(path, method, status), ...ofProblems]
+    const described = new Set([...describedFields(path, method, status), ...ofProblems])
     t.strictSame(
-      sent.filter((field) => !described.includes(field)),
+      sent.filter((field) => !described.has(field)),
       [],
       name
     )
