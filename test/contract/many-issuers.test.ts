@@ -92,6 +92,16 @@ t.test('META-13: the service is ready once all required keys were read', async (
   await until(async () => (await app.inject('/readyz')).statusCode === 200)
 })
 
+t.test('META-13: up to 100 issuers are all required unless they say otherwise', async (t) => {
+  const fleet = await startFleet(t)
+  fleet.answers = () => false
+  const isReadyWith = async (count: number) => {
+    const issuers = names.slice(0, count).map(fleet.optionsOf)
+    return (await startGuardedApp(t, { issuers })).app.latchkey.isReady()
+  }
+  t.strictSame([await isReadyWith(100), await isReadyWith(101)], [false, true])
+})
+
 t.test('META-9: keys that were kept open the first token of an issuer that is down', async (t) => {
   const fleet = await startFleet(t)
   const { store, kept } = countingStore()
