@@ -10,6 +10,7 @@ import type { ProblemKind } from '../../src/http/problem.ts'
 import adminDocuments from '../admin/documents.ts'
 import type { AdminRoutesOptions } from '../admin/revocations.ts'
 import { json, mergePatch, parseDocuments } from './bodies.ts'
+import { refuseToChange } from './changes-only.ts'
 import { cacheControl, nextLink, readLimit } from './lists.ts'
 import * as schemas from './schemas.ts'
 
@@ -59,6 +60,8 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
       return page
     }
   )
+
+  refuseToChange(app)
 
   app.post(
     '/documents',
