@@ -116,7 +116,7 @@ export function createDenials(
   return {
     noCredentials(request, reply, guard) {
       tell(request, 'info', { reason: 'no_credentials' }, 'request refused')
-      refuse(request, reply, guard, noCredentials(guard))
+      refuse(request, reply, guard, noCredentials(guard, proofsNow()))
     },
     invalidRequest(request, reply, guard, description) {
       tell(request, 'info', { reason: 'invalid_request' }, 'request refused')
@@ -218,8 +218,9 @@ function checkOptions({ realm = 'api', publicUrl }: DenialOptions): void {
   }
 }
 
-function noCredentials({ scope }: Guard): Told {
-  const detail = 'Send an access token in the Authorization field: Bearer, a space, the token'
+function noCredentials({ scope }: Guard, proofs: ProofChallenge | undefined): Told {
+  const scheme = proofs?.isRequired === true ? 'DPoP' : 'Bearer'
+  const detail = `Send an access token in the Authorization field: ${scheme}, a space, the token`
   return { kind: 'authentication-required', detail, challenge: { scope } }
 }
 

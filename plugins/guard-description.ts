@@ -113,18 +113,21 @@ function signInInWords(guard: Guard | undefined): string {
   return needed.length === 0 ? '' : `Needs a sign-in ${needed.join(', ')}.`
 }
 
+const scopesInRequirements =
+  'The names in a security requirement are the scopes that the token must hold, or others that imply them.'
+
 const securitySchemes = {
   bearer: {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
-    description:
-      'An access token of the configured issuer (RFC 6750). The names in a security requirement are the scopes that the token must hold.'
+    description: `An access token of the configured issuer (RFC 6750). ${scopesInRequirements}`
   },
   dpop: {
     type: 'http',
     scheme: 'DPoP',
     description:
-      'An access token that is bound to a key of the client, and in the `DPoP` field a proof for this very request (RFC 9449). The names in a security requirement are the scopes that the token must hold.'
+      'An access token that is bound to a key of the client, and in the `DPoP` field a proof for this very request ' +
+      `(RFC 9449). ${scopesInRequirements}`
   }
 } as const

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
+import { Type } from 'typebox'
 import { stringify } from 'yaml'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 
@@ -91,6 +92,8 @@ const startScript = `SwaggerUIBundle({
 
 const example = { openapi: '3.1.0', info: { title: 'Latchkey', version: '1.0.0' }, paths: {} }
 
+const etag = { type: 'string', description: 'Changes when the document does.' }
+
 const asJson = documentSchema('getOpenapiJson', 'JSON', 'application/json')
 const asYaml = documentSchema('getOpenapiYaml', 'YAML', 'application/yaml')
 
@@ -99,13 +102,20 @@ function documentSchema(operationId: string, format: string, type: string): Fast
     operationId,
     tags: ['discovery'],
     summary: `This document as ${format}`,
+    headers: Type.Object({
+      'If-None-Match': Type.Optional(Type.String({ description: 'ETags that the client has.' }))
+    }),
     response: {
       200: {
         description: 'The OpenAPI 3.1 document of this service.',
-        headers: { ETag: { type: 'string', description: 'Changes when the document does.' } },
+        headers: { ETag: etag },
         content: { [type]: { schema: { type: 'object' }, example } }
       },
-      304: { type: 'null', description: 'The document is the one named by If-None-Match.' }
+      304: {
+        type: 'null',
+        description: 'The document is the one named by If-None-Match.',
+        headers: { ETag: etag }
+      }
     }
   }
 }

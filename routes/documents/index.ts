@@ -10,6 +10,7 @@ import type { ProblemKind } from '../../src/http/problem.ts'
 import adminDocuments from '../admin/documents.ts'
 import type { AdminRoutesOptions } from '../admin/revocations.ts'
 import { json, mergePatch, parseDocuments } from './bodies.ts'
+import { refuseToChange } from './changes-only.ts'
 import { cacheControl, nextLink, readLimit } from './lists.ts'
 import * as schemas from './schemas.ts'
 
@@ -60,10 +61,14 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
     }
   )
 
+  refuseToChange(app)
+
   app.post(
     '/documents',
     {
       schema: schemas.createDocument,
+      // before the schema, whose pattern would have it be 422
+      preValidation: checkKey,
       config: writing(json, 'conflict', 'idempotency-key-reused', 'quota-exceeded')
     },
     async (request, reply) => {
@@ -173,8 +178,12 @@ function conditionsOf({ headers }: Pick<FastifyRequest, 'headers'>): Conditions 
   return { ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] }
 }
 
+async function checkKey({ headers }: FastifyRequest): Promise<void> {
+  const field = headers['idempotency-key']
+  if (field !== undefined) checkIdempotencyKey(String(field))
+}
+
 function idempotencyOf({ headers, principal }: FastifyRequest): Idempotency | undefined {
   const field = headers['idempotency-key']
-  if (field === undefined) return undefined
-  return { key: checkIdempotencyKey(String(field)), clientId: principal.clientId }
+  return field === undefined ? undefined : { key: String(field), clientId: principal.clientId }
 }

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { defaultCollection, limits } from '../../src/documents/document.ts'
 import type { DocumentData, DocumentInput } from '../../src/documents/document.ts'
+import { idempotencyKeyForm } from '../../src/documents/idempotency.ts'
 
 const collection = {
   pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
@@ -219,6 +220,7 @@ export const createDocument = {
   headers: Type.Object({
     'Idempotency-Key': Type.Optional(
       Type.String({
+        pattern: idempotencyKeyForm.source,
         description:
           'A string in double quotes, of 1 to 255 characters, new for each creation. A repetition with the same ' +
           'key and body within 24 hours creates nothing and gets the first answer again.',

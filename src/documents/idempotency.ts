@@ -17,15 +17,15 @@ export interface IdempotentRequest {
   readonly fingerprint: string
 }
 
-/** A Structured Field string (RFC 9651 section 3.3.3) of 1 to 255 characters, escapes counted once. */
-const structuredString = /^"(?:[ !#-[\]-~]|\\["\\]){1,255}"$/
+/** The form of an Idempotency-Key: a Structured Field string (RFC 9651 section 3.3.3), escapes counted once. */
+export const idempotencyKeyForm = /^"(?:[ !#-[\]-~]|\\["\\]){1,255}"$/
 
 /**
  * Checks an Idempotency-Key field (draft-ietf-httpapi-idempotency-key-header section 2.1).
  * @throws {ProblemError} `invalid-request` if it is not one quoted string of 1 to 255 characters
  */
-export function checkIdempotencyKey(field: string): string {
-  if (structuredString.test(field)) return field
+export function checkIdempotencyKey(field: string): void {
+  if (idempotencyKeyForm.test(field)) return
   throw new ProblemError('invalid-request', {
     detail:
       'Idempotency-Key must be one string in double quotes, of 1 to 255 characters: "8e03978e-40d5-43dd".'

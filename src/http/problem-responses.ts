@@ -1,6 +1,8 @@
-import { formatChallenge } from '../token/challenge.ts'
+import { type ProofChallenge, writeChallenges } from '../binding/challenges.ts'
+import { proofRefusals } from '../binding/proof-refusal.ts'
 import { refusals } from '../token/refusal.ts'
 import { problemDocument, problemKinds } from './problem.ts'
+import type { Scheme } from '../token/authorization.ts'
 import type { ChallengeParameters } from '../token/challenge.ts'
 import type { ProblemDocument, ProblemFault, ProblemKind } from './problem.ts'
 
@@ -16,16 +18,23 @@ export interface ProblemComponents {
   readonly headers: Record<string, object>
 }
 
-/** The shared descriptions that {@link problemResponses} adds to and refers to. */
-export function problemComponents(): ProblemComponents {
+/**
+ * The shared descriptions that {@link problemResponses} adds to and refers to.
+ * @param proofs undefined if DPoP is off
+ */
+export function problemComponents(proofs?: ProofChallenge): ProblemComponents {
   return {
     responses: {},
     examples: {},
     headers: {
-      'WWW-Authenticate': challengeHeader,
+      'WWW-Authenticate': challengeHeader(proofs),
+      ...(proofs && { 'DPoP-Nonce': nonceHeader }),
       RateLimit: rateLimitHeader,
+      'RateLimit-Policy': rateLimitPolicyHeader,
       'Retry-After': retryAfterHeader,
-      Accept: acceptHeader
+      Accept: acceptHeader,
+      'Accept-Patch': acceptPatchHeader,
+      'Accept-Encoding': acceptEncodingHeader
     }
   }
 }
@@ -47,6 +56,11 @@ export function problemResponses(
   responses['4XX'] = sharedResponse(otherRefusal, components)
   responses['5XX'] = sharedResponse(otherFailure, components)
   return responses
+}
+
+/** What an answer says of limits to a request that is counted, whether it was let in or not. */
+export function limitFields(): Record<string, Reference> {
+  return references('headers', ['RateLimit', 'RateLimit-Policy'])
 }
 
 /** One response of the document: the problems that come with one status. */
@@ -121,44 +135,75 @@ const headersOf: Partial<Record<ProblemKind, readonly string[]>> = {
   'invalid-request': ['WWW-Authenticate'],
   'authentication-required': ['WWW-Authenticate'],
   'invalid-token': ['WWW-Authenticate'],
+  'invalid-dpop-proof': ['WWW-Authenticate', 'DPoP-Nonce'],
+  'dpop-nonce-required': ['WWW-Authenticate', 'DPoP-Nonce'],
   'insufficient-user-authentication': ['WWW-Authenticate'],
   'insufficient-scope': ['WWW-Authenticate'],
   'access-denied': ['WWW-Authenticate'],
-  'unsupported-media-type': ['Accept'],
-  'too-many-requests': ['RateLimit', 'Retry-After'],
+  conflict: ['Retry-After'],
+  'unsupported-media-type': ['Accept', 'Accept-Patch', 'Accept-Encoding'],
+  'too-many-requests': ['RateLimit', 'RateLimit-Policy', 'Retry-After'],
   'issuer-unavailable': ['Retry-After'],
   'service-unavailable': ['Retry-After']
 }
 
-const challengeHeader = {
-  description: 'The challenge (RFC 6750 section 3): what a request needs to be accepted.',
-  schema: { type: 'string' },
-  examples: {
-    'without credentials': challengeExample({}),
-    'with a bad token': challengeExample({
-      error: 'invalid_token',
-      error_description: refusals.expired.description
-    }),
-    'without the scope': challengeExample({ error: 'insufficient_scope' })
+function challengeHeader(proofs: ProofChallenge | undefined): object {
+  const example = (parameters: Partial<ChallengeParameters>, used?: Scheme) => ({
+    value: writeChallenges({ realm: 'api', ...parameters }, used, proofs).join(', ')
+  })
+  const scope = 'documents:read'
+  const error_description = refusals.expired.description
+  const missing = proofRefusals.proof_missing.description
+  const unproven = { error: 'invalid_dpop_proof', error_description: missing } as const
+  return {
+    description: 'The challenge (RFC 6750 section 3): what a request needs to be accepted.',
+    schema: { type: 'string' },
+    examples: {
+      'without credentials': example({ scope }),
+      'with a bad token': example({ error: 'invalid_token', error_description }),
+      'without the scope': example({ error: 'insufficient_scope', scope }),
+      ...(proofs && { 'without a proof': example(unproven, 'dpop') })
+    }
   }
 }
 
-function challengeExample(parameters: Partial<ChallengeParameters>): { value: string } {
-  const scope = parameters.error === 'invalid_token' ? undefined : 'documents:read'
-  return { value: formatChallenge({ realm: 'api', ...parameters, scope }) }
+const nonceHeader = {
+  description:
+    'The `nonce` of the next proof, where this API asks for nonces (RFC 9449 section 9); other answers may have it too.',
+  schema: { type: 'string' }
 }
 
 const acceptHeader = {
-  description: 'The media types that the operation reads (RFC 9110 section 12.5.1).',
+  description:
+    'The media types that the operation reads, where it was another (RFC 9110 section 12.5.1).',
   schema: { type: 'string' },
   example: 'application/json'
 }
 
+const acceptPatchHeader = {
+  description: 'The same, of a PATCH (RFC 5789 section 3.1).',
+  schema: { type: 'string' },
+  example: 'application/merge-patch+json'
+}
+
+const acceptEncodingHeader = {
+  description:
+    'That bodies are read without a content coding, where one had any (RFC 9110 section 12.5.3).',
+  schema: { type: 'string', const: 'identity' }
+}
+
 const rateLimitHeader = {
   description:
-    'What is left of a limit, and for how many seconds (draft-ietf-httpapi-ratelimit-headers).',
+    'What is left of a limit, and for how many seconds (draft-ietf-httpapi-ratelimit-headers). Answers with a problem ' +
+    'have both fields too, unless the operator switched limits off.',
   schema: { type: 'string' },
-  example: '"principal";r=0;t=30'
+  example: '"principal";r=5999;t=60'
+}
+
+const rateLimitPolicyHeader = {
+  description: 'All limits: how many requests, in how many seconds (the same draft, section 3).',
+  schema: { type: 'string' },
+  example: '"principal";q=6000;w=60, "address";q=30000;w=60, "failed";q=3000;w=60'
 }
 
 const retryAfterHeader = {

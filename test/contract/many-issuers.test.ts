@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { KeySetSnapshot, KeySetStore } from '../../src/issuer/key-set.ts'
+import { appUnderTest } from '../support/app.ts'
 import { startFleet } from '../support/fleet.ts'
 import { startGuardedApp } from '../support/guarded-app.ts'
 import { assertInvalidToken, assertUnavailable } from '../support/outcomes.ts'
@@ -75,6 +76,31 @@ t.test(
     t.equal((await call({ token: await fleet.mint('a') })).status, 200)
   }
 )
+
+t.test('META-13: the service is ready once all required keys were read', async (t) => {
+  const fleet = await startFleet(t)
+  fleet.answers = (name) => name === 'a'
+  const { audience } = fleet
+  const issuers = ['a', 'b'].map((name) => ({ issuer: fleet.optionsOf(name).issuer, audience }))
+  const { app } = await appUnderTest(t, { issuers })
+  await until(() => app.latchkey.keySets().some(({ isUsable }) => isUsable))
+  t.equal((await app.inject('/livez')).statusCode, 200)
+  const answer = await app.inject('/readyz')
+  t.equal(answer.statusCode, 503)
+  t.match(answer.json(), { detail: /issuer keys/ })
+  fleet.answers = () => true
+  await until(async () => (await app.inject('/readyz')).statusCode === 200)
+})
+
+t.test('META-13: up to 100 issuers are all required unless they say otherwise', async (t) => {
+  const fleet = await startFleet(t)
+  fleet.answers = () => false
+  const isReadyWith = async (count: number) => {
+    const issuers = names.slice(0, count).map(fleet.optionsOf)
+    return (await startGuardedApp(t, { issuers })).app.latchkey.isReady()
+  }
+  t.strictSame([await isReadyWith(100), await isReadyWith(101)], [false, true])
+})
 
 t.test('META-9: keys that were kept open the first token of an issuer that is down', async (t) => {
   const fleet = await startFleet(t)

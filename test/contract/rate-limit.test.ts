@@ -5,6 +5,7 @@ import latchkey from '../../plugins/latchkey.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { startTestIssuer } from '../../src/testing.ts'
 import { appUnderTest } from '../support/app.ts'
+import { createDpopClient, publicUrl } from '../support/dpop-client.ts'
 import { noRedis, startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -75,6 +76,16 @@ void t.test('RATE-5: the burst of one caller is not felt by another', async (t) 
   t.equal((await ask(app, await mint('grace'))).statusCode, 200)
 })
 
+void t.test('RATE-5, BCP-4: one name at two issuers is two callers', async (t) => {
+  const other = await startTestIssuer({ algorithms: ['RS256'] })
+  t.teardown(() => other.close())
+  const issuers = [issuer.options, other.options]
+  const { app } = await service(t, 'principal=2/60', { issuers })
+  const [here, there] = [await mint('ada'), await other.mint({ sub: 'ada' })]
+  t.strictSame(await statuses(3, () => ask(app, here)), { 200: 2, 429: 1 })
+  t.strictSame(await statuses(3, () => ask(app, there)), { 200: 2, 429: 1 })
+})
+
 void t.test('RATE-1, RATE-2: each answer says what is allowed and what is left', async (t) => {
   const { app } = await service(t, 'principal=5/60,address=10/30,failed=off')
   const open = await ask(app, undefined, { url: '/openapi.json' })
@@ -131,6 +142,26 @@ void t.test('RATE-6: after too many refused tokens none is verified any more', a
   t.equal((await ask(app, await mint('ada'), { address: '192.0.2.2' })).statusCode, 200)
   t.notOk(log.some((line) => line.includes('eyJ')))
 })
+
+void t.test(
+  'RATE-6, DPOP-11: bad proofs are counted, a nonce that is asked for is not',
+  async (t) => {
+    const issuers = [{ ...issuer.options, dpop: 'optional' as const }]
+    const dpopProofs = { nonces: true }
+    const { app } = await service(t, 'failed=2/60', { issuers, dpopProofs, publicUrl })
+    const client = await createDpopClient()
+    const token = async () => issuer.mint({ cnf: client.cnf })
+    const prove = (token: string, claims = {}) => {
+      const headers = { authorization: `DPoP ${token}`, dpop: client.prove(token, { claims }) }
+      return app.inject({ url: '/whoami', headers })
+    }
+    t.strictSame(await statuses(4, async () => prove(await token())), { 401: 4 })
+    const nonce = (await prove(await token())).headers['dpop-nonce']
+    t.equal((await prove(await token(), { nonce })).statusCode, 200)
+    const wrong = { nonce, htm: 'POST' }
+    t.strictSame(await statuses(3, async () => prove(await token(), wrong)), { 401: 2, 429: 1 })
+  }
+)
 
 void t.test('a caller is not forgotten for those that came after', async (t) => {
   const { app } = await service(t, 'address=2/600')

@@ -13,6 +13,7 @@ import { assertInvalidToken } from '../support/outcomes.ts'
 import * as hostile from '../support/hostile-issuer.ts'
 import { client, opaqueToken, startScene } from '../support/introspection-scene.ts'
 import { withResolver } from '../support/promise.ts'
+import { until } from '../support/until.ts'
 
 t.test('META-11: issuers come, change and go, and the others notice nothing', async (t) => {
   const fleet = await startFleet(t)
@@ -45,6 +46,29 @@ t.test('changed options count at once, for verified tokens too', async (t) => {
   t.strictSame(changes, { added: [], removed: [], changed: [a.issuer] })
   assertInvalidToken(t, await call({ token }), 'for the old audience')
   t.equal((await call({ token: second })).status, 200)
+})
+
+t.test(
+  'META-13: keys of a required issuer that comes later are read before any token',
+  async (t) => {
+    const fleet = await startFleet(t)
+    const [a, b, c] = [fleet.optionsOf('a'), fleet.optionsOf('b'), fleet.optionsOf('c')]
+    const { app } = await startGuardedApp(t, { issuers: [a] })
+    await until(() => app.latchkey.isReady())
+    app.latchkey.replaceIssuers([a, b, { ...c, required: false }])
+    t.notOk(app.latchkey.isReady())
+    await until(() => app.latchkey.isReady())
+    t.strictSame(fleet.asked, ['a', 'b'])
+  }
+)
+
+t.test('META-8: an issuer that changed while in use is read anew, required or not', async (t) => {
+  const fleet = await startFleet(t)
+  const a = { ...fleet.optionsOf('a'), required: false }
+  const { app, call } = await startGuardedApp(t, { issuers: [a] })
+  t.equal((await call({ token: await fleet.mint('a') })).status, 200)
+  app.latchkey.replaceIssuers([{ ...a, clockTolerance: 1 }])
+  await until(() => fleet.downloads.length === 2)
 })
 
 t.test('a list with a fault changes nothing', async (t) => {

@@ -5,7 +5,7 @@ import { appUnderTest } from '../support/app.ts'
 import { clientCertificate } from '../support/client-certificates.ts'
 import { callWith, createDpopClient, publicUrl } from '../support/dpop-client.ts'
 import { startGuardedApp } from '../support/guarded-app.ts'
-import { callOrigin } from '../support/http-call.ts'
+import { callOrigin, problemOf } from '../support/http-call.ts'
 import { opaqueToken, startScene } from '../support/introspection-scene.ts'
 import * as hostile from '../support/hostile-issuer.ts'
 import { until } from '../support/until.ts'
@@ -25,6 +25,7 @@ void t.test(
     const resource_metadata = `${publicUrl}${metadataPath}`
     const none = await call()
     t.equal(none.status, 401)
+    t.match(problemOf(none).detail, /Authorization field: DPoP, a space, the token\.$/)
     t.same(none.challenges, [{ scheme: 'DPoP', params: { realm: 'api', algs, resource_metadata } }])
     const plain = await call({ token: await issuer.mint() })
     t.equal(plain.status, 401)

@@ -55,6 +55,21 @@ void t.test('IDEM-7: a key replays nothing to whom the guard refuses', async (t)
   t.equal((await create(key)).statusCode, 401)
 })
 
+void t.test('HTTP-9: the feed of changes can only be read, token or not', async (t) => {
+  const url = '/documents/changes'
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const)
+    for (const headers of [{}, { ...ada, 'if-match': '*', 'content-type': 'text/plain' }]) {
+      const answer = await app.inject({ method, url, headers, payload: '{' })
+      t.equal(answer.statusCode, 405, method)
+      t.equal(answer.headers.allow, 'GET, HEAD, OPTIONS')
+      t.match(answer.json(), { type: 'urn:latchkey:problem:method-not-allowed' })
+    }
+  const options = await app.inject({ method: 'OPTIONS', url })
+  t.equal(options.statusCode, 204)
+  t.equal(options.headers.allow, 'GET, HEAD, OPTIONS')
+  t.equal((await app.inject({ method: 'HEAD', url, headers: ada })).statusCode, 200)
+})
+
 void t.test('FY-7: forwarded fields of a stranger change neither URL nor metadata', async (t) => {
   const forged = {
     host: 'evil.example',

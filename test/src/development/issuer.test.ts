@@ -87,6 +87,16 @@ void t.test('answers under its own host only, so that no name can be rebound to 
   t.match(await text(answer), running.issuer)
 })
 
+void t.test('is not on the network, whose users could sign in as anybody', async (t) => {
+  const running = await startDevelopmentIssuer(api)
+  t.teardown(() => running.close())
+  const { port } = new URL(running.issuer)
+  for (const host of ['127.0.0.2', '[::1]']) {
+    const signal = AbortSignal.timeout(2000)
+    await t.rejects(fetch(`http://${host}:${port}/jwks`, { signal }), host)
+  }
+})
+
 void t.test('does not start in production, and does not load oidc-provider there', async (t) => {
   const written = await tryWithoutProvider({ NODE_ENV: 'production' })
   t.match(written, /^DevelopmentIssuerError: .*NODE_ENV=production: set OIDC_ISSUER/)

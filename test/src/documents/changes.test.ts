@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { limits } from '../../../src/documents/document.ts'
 import type { Documents } from '../../../src/documents/documents.ts'
+import { openDatabase } from '../../../src/storage/database.ts'
 import { startDatabases } from '../../support/databases.ts'
 import type { TestDatabase } from '../../support/databases.ts'
 import { ada, open, openTwo, problem } from './fixture.ts'
@@ -28,6 +29,17 @@ function suite(database: TestDatabase) {
       const rest = await documents.changes(ada, { since: page.next })
       t.match(rest.items, [{ id: two.document.id, deleted: true, deletedAt: /Z$/ }])
       t.equal(rest.items.length, 1)
+    })
+
+    t.test('of a deleted document nothing is kept but its deletion', async (t) => {
+      const url = await database.create()
+      const documents = await open(t, database, {}, url)
+      const { document } = await documents.create(ada, { data: { secret: 1 } })
+      await documents.remove(ada, document.id, { ifMatch: '*' })
+      const storage = await openDatabase(url)
+      t.teardown(() => storage.close())
+      const rows = await storage.db.selectFrom('documents').select(['id', 'data']).execute()
+      t.strictSame(rows, [{ id: document.id, data: null }])
     })
 
     t.test('the feed skips no change while many write and one follows', async (t) => {

@@ -245,6 +245,16 @@ for (const addresses of [
   )
 }
 
+void t.test('BCP-9: of the own host only the own port may be local', async (t) => {
+  const { lookup } = lookupAs('127.0.0.1')
+  const fetch = fetchFrom(t, 'https://issuer.example', { lookup, timeout: 1000 })
+  const url = 'https://issuer.example:8443/jwks'
+  const failed = await fetch(url, { maxBytes }).catch((error) => error)
+  t.match(failed, { fault: 'unreachable', cause: { message: 'resolves to a local address' } })
+  const inside = fetchFrom(t, 'https://10.0.0.5', { timeout: 1000 })
+  t.equal(await faultOf(inside('https://10.0.0.5:8443/jwks', { maxBytes })), 'forbidden_url')
+})
+
 void t.test(
   'META-5, BCP-9: over TLS the certificate counts, and the own host may be local',
   async (t) => {
