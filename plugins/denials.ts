@@ -16,6 +16,7 @@ import type { Principal } from '../src/token/principal.ts'
 import { type Refusal, type RefusalReason, refusals } from '../src/token/refusal.ts'
 import type { IssuerUnavailable } from '../src/token/verdict.ts'
 import { denialAnswers, type Told } from './denial-answers.ts'
+import { sendProblem } from './send-problem.ts'
 
 /** Why a request is refused, as the log says it: one of a fixed set, and nothing that the request said. */
 export type RefusedBecause =
@@ -248,24 +249,4 @@ function send(
 ): void {
   reply.header('www-authenticate', challenges.length === 1 ? challenges[0] : challenges)
   sendProblem(request, reply, status, body)
-}
-
-/** Adds `instance` to a written problem document, which saves writing it anew for every request. */
-function sendProblem(
-  { id }: FastifyRequest,
-  reply: FastifyReply,
-  status: number,
-  document: string
-): void {
-  reply
-    .code(status)
-    .header('content-type', 'application/problem+json')
-    .header('cache-control', 'no-store')
-    // Fastify adds a charset to text without one, and the media type of problems has none
-    .serializer(asItIs)
-    .send(`${document.slice(0, -1)},"instance":${JSON.stringify(id)}}`)
-}
-
-function asItIs(text: string): string {
-  return text
 }

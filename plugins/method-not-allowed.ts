@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ProblemError } from '../src/http/problem.ts'
+import { ProblemError, problemDocument } from '../src/http/problem.ts'
+import { sendProblem } from './send-problem.ts'
 
 /** Whether a request has no route of its own, so that {@link answerUnrouted} is to answer it. */
 export function isUnrouted(request: FastifyRequest): boolean {
@@ -19,15 +20,18 @@ function isUnroutedOptions(request: FastifyRequest): boolean {
  */
 export function answerUnrouted(
   app: FastifyInstance,
-  { method, url, is404 }: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply,
   next: (error?: Error) => void
 ): void {
+  const { method, url, is404 } = request
   const methods = allowedMethods(app, url)
   if (methods.length === 0) return next(is404 ? undefined : new ProblemError('not-found'))
   const allow = [...methods, 'OPTIONS'].join(', ')
-  if (method === 'OPTIONS') reply.code(204).header('Allow', allow).send()
-  else next(new ProblemError('method-not-allowed', { headers: { Allow: allow } }))
+  reply.header('allow', allow)
+  if (method === 'OPTIONS') return void reply.code(204).send()
+  const document = problemDocument('method-not-allowed', { detail: `Allowed here: ${allow}.` })
+  sendProblem(request, reply, 405, JSON.stringify(document))
 }
 
 function allowedMethods(app: FastifyInstance, url: string): string[] {

@@ -19,6 +19,7 @@ export function refuseToChange(app: FastifyInstance): void {
 
 async function answer({ method }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const headers = { Allow: 'GET, HEAD, OPTIONS' }
-  if (method !== 'OPTIONS') throw new ProblemError('method-not-allowed', { headers })
+  const detail = `Allowed here: ${headers.Allow}.`
+  if (method !== 'OPTIONS') throw new ProblemError('method-not-allowed', { detail, headers })
   return reply.code(204).headers(headers).send()
 }

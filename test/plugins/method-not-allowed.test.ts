@@ -30,7 +30,30 @@ for (const [method, url, allow] of cases)
     const answer = await app.inject({ method: method as 'GET', url })
     t.equal(answer.statusCode, 405)
     t.equal(answer.headers['allow'], allow)
+    t.equal(answer.headers['content-type'], 'application/problem+json')
+    t.equal(answer.headers['cache-control'], 'no-store')
+    t.match(answer.json(), {
+      type: 'urn:latchkey:problem:method-not-allowed',
+      status: 405,
+      detail: `Allowed here: ${allow}.`
+    })
   })
+
+t.test('HTTP-9: 405 in a context with a prefix, if it has a not-found handler', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(
+    async (child) => {
+      answerWithoutGuard(child)
+      child.setNotFoundHandler((_request, reply) => reply.code(404).send('none'))
+      child.get('/inner', () => 'inner')
+    },
+    { prefix: '/v1' }
+  )
+  const answer = await app.inject({ method: 'POST', url: '/v1/inner' })
+  t.equal(answer.statusCode, 405)
+  t.equal(answer.headers['allow'], 'GET, HEAD, OPTIONS')
+})
 
 t.test('OPTIONS of a known path names its methods', async (t) => {
   const app = await build(t)
