@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../src/config/schema.ts'
 import { parseRateLimits, rateLimitForm, type RateLimits } from '../src/limits/rate-limits.ts'
+import earlyFailures from './early-failures.ts'
 import gracefulClose from './graceful-close.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
 import type { Checks } from '../src/observe/readiness.ts'
@@ -47,6 +48,7 @@ export async function registerPlugins(
   const limits = limitsOf(config)
   if (Object.keys(limits).length > 0)
     await app.register(import('./rate-limit.ts'), { limits, redisUrl })
+  await app.register(earlyFailures)
   await app.register(latchkey, {
     issuers,
     publicUrl,
