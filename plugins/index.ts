@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Config } from '../src/config/schema.ts'
 import { parseRateLimits, rateLimitForm, type RateLimits } from '../src/limits/rate-limits.ts'
 import earlyFailures from './early-failures.ts'
+import emptyBodies from './empty-bodies.ts'
 import gracefulClose from './graceful-close.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
 import type { Checks } from '../src/observe/readiness.ts'
@@ -65,6 +66,7 @@ export async function registerPlugins(
     },
     scopeImplies: { ...serviceScopes, ...scopeImplies }
   })
+  await app.register(emptyBodies)
   const { dpopAlgorithms, dpopRequired } = app.latchkey.senderConstraints
   await app.register(headLength)
   await app.register(openapi, { dpopAlgorithms, dpopRequired, path: new URL(publicUrl()).pathname })
