@@ -23,15 +23,16 @@ export function answerUnrouted(
   reply: FastifyReply,
   next: (error?: Error) => void
 ): void {
-  const methods = allowedMethods(app, url)
-  if (methods.length === 0) return next(is404 ? undefined : new ProblemError('not-found'))
-  const allow = [...methods, 'OPTIONS'].join(', ')
+  const allow = allowOf(app, url)
+  if (allow === undefined) return next(is404 ? undefined : new ProblemError('not-found'))
   if (method === 'OPTIONS') reply.code(204).header('Allow', allow).send()
   else next(new ProblemError('method-not-allowed', { headers: { Allow: allow } }))
 }
 
-function allowedMethods(app: FastifyInstance, url: string): string[] {
-  return app.supportedMethods.filter(
+/** The `Allow` field of a path; undefined for one that is not known. */
+export function allowOf(app: FastifyInstance, url: string): string | undefined {
+  const methods = app.supportedMethods.filter(
     (method) => method !== 'OPTIONS' && app.findRoute({ method, url }) !== null
   )
+  return methods.length === 0 ? undefined : [...methods, 'OPTIONS'].join(', ')
 }

@@ -60,6 +60,21 @@ void t.test(
   }
 )
 
+void t.test('HTTP-12: OPTIONS of a document tells what PATCH takes, to anybody', async (t) => {
+  const url = `/documents/${id}`
+  const origin = 'https://app.example.com'
+  const { app: withCors } = await appUnderTest(t, { corsOrigins: [origin] })
+  for (const service of [app, withCors]) {
+    const answer = await service.inject({ method: 'OPTIONS', url, headers: { origin } })
+    t.equal(answer.statusCode, 204)
+    t.equal(answer.headers['accept-patch'], 'application/merge-patch+json')
+    t.equal(answer.headers['allow'], 'GET, HEAD, DELETE, PATCH, PUT, OPTIONS')
+    const list = await service.inject({ method: 'OPTIONS', url: '/documents' })
+    t.match(list, { statusCode: 204, headers: { allow: 'GET, HEAD, POST, OPTIONS' } })
+    t.notOk(list.headers['accept-patch'])
+  }
+})
+
 void t.test('AT-5: a scope opens the route, and not the documents of others', async (t) => {
   const url = `/documents/${id}`
   t.equal((await app.inject({ url, headers: await bearer({ scope: 'openid' }) })).statusCode, 403)
