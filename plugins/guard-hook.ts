@@ -34,6 +34,9 @@ interface Guarded {
   readonly done: (error?: Error) => void
 }
 
+/** What is told to a client that sends a token in two ways. */
+export const twoTokens = 'The request has more than one access token'
+
 /** Credentials with an access token. */
 type AccessToken = Extract<Credentials, { readonly token: string }>
 
@@ -100,14 +103,7 @@ export function createGuardHook(
     if (credentials.kind === 'invalid') {
       return denials.invalidRequest(request, reply, guard, credentials.description)
     }
-    if (hasTokenInQuery(request)) {
-      return denials.invalidRequest(
-        request,
-        reply,
-        guard,
-        'The request has more than one access token'
-      )
-    }
+    if (hasTokenInQuery(request)) return denials.invalidRequest(request, reply, guard, twoTokens)
     const guarded = { guard, request, reply, done }
     const before = beforeVerification && (() => beforeVerification(request))
     const verdict = verify(credentials.token, guard.uncached, before)
@@ -117,7 +113,7 @@ export function createGuardHook(
 }
 
 /** Without an error `done` lets the request pass, and what is thrown need not be one. */
-function failWith(done: Guarded['done']) {
+export function failWith(done: Guarded['done']) {
   return (cause: unknown): void =>
     done(cause instanceof Error ? cause : new Error('The guard failed', { cause }))
 }

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../src/config/schema.ts'
 import { parseRateLimits, rateLimitForm, type RateLimits } from '../src/limits/rate-limits.ts'
+import earlyFailures from './early-failures.ts'
+import emptyBodies from './empty-bodies.ts'
 import gracefulClose from './graceful-close.ts'
 import type { KeySetStore } from '../src/issuer/key-set.ts'
 import type { Checks } from '../src/observe/readiness.ts'
@@ -47,6 +49,7 @@ export async function registerPlugins(
   const limits = limitsOf(config)
   if (Object.keys(limits).length > 0)
     await app.register(import('./rate-limit.ts'), { limits, redisUrl })
+  await app.register(earlyFailures)
   await app.register(latchkey, {
     issuers,
     publicUrl,
@@ -63,6 +66,7 @@ export async function registerPlugins(
     },
     scopeImplies: { ...serviceScopes, ...scopeImplies }
   })
+  await app.register(emptyBodies)
   const { dpopAlgorithms, dpopRequired } = app.latchkey.senderConstraints
   await app.register(headLength)
   await app.register(openapi, { dpopAlgorithms, dpopRequired, path: new URL(publicUrl()).pathname })

@@ -13,6 +13,7 @@ import { offerRevocations, openRevocationList } from './revocation.ts'
 import { refuseUnprovable, SenderConstraint } from './sender-constraint.ts'
 import { createSignatureCheck } from './signature-check.ts'
 import { createExchangeToken } from './token-exchange.ts'
+import { refuseTokenInForm } from './token-in-form.ts'
 
 /**
  * Guards every route of the context it is registered in with the access tokens of the trusted issuers: deny by
@@ -49,6 +50,7 @@ async function latchkey(app: FastifyInstance, options: LatchkeyOptions): Promise
     for (const scope of [...(guard?.scopes ?? []), ...(guard?.anyScope ?? [])]) scopes.add(scope)
     if (guard?.authorizationDetails) detailsTypes.add(guard.authorizationDetails.type)
     route.config = { ...route.config, [guardKey]: guard }
+    refuseTokenInForm(route, denials)
   })
   const { publicUrl, beforeVerification } = options
   const surroundings = { issuers, denials, publicUrl, constraint, revoked, beforeVerification }

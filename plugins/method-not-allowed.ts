@@ -25,17 +25,18 @@ export function answerUnrouted(
   next: (error?: Error) => void
 ): void {
   const { method, url, is404 } = request
-  const methods = allowedMethods(app, url)
-  if (methods.length === 0) return next(is404 ? undefined : new ProblemError('not-found'))
-  const allow = [...methods, 'OPTIONS'].join(', ')
+  const allow = allowOf(app, url)
+  if (allow === undefined) return next(is404 ? undefined : new ProblemError('not-found'))
   reply.header('allow', allow)
   if (method === 'OPTIONS') return void reply.code(204).send()
   const document = problemDocument('method-not-allowed', { detail: `Allowed here: ${allow}.` })
   sendProblem(request, reply, 405, JSON.stringify(document))
 }
 
-function allowedMethods(app: FastifyInstance, url: string): string[] {
-  return app.supportedMethods.filter(
+/** The `Allow` field of a path; undefined for one that is not known. */
+export function allowOf(app: FastifyInstance, url: string): string | undefined {
+  const methods = app.supportedMethods.filter(
     (method) => method !== 'OPTIONS' && app.findRoute({ method, url }) !== null
   )
+  return methods.length === 0 ? undefined : [...methods, 'OPTIONS'].join(', ')
 }

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import fp from 'fastify-plugin'
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { clientErrorKind, rawProblem } from '../src/http/client-error.ts'
 import { mayLackLines } from '../src/http/header-lines.ts'
-import { ProblemError, problemDocument } from '../src/http/problem.ts'
-import { problemHeaders, toProblem } from '../src/http/to-problem.ts'
+import { ProblemError } from '../src/http/problem.ts'
+import { toProblem } from '../src/http/to-problem.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -17,8 +16,8 @@ declare module 'fastify' {
 
 /**
  * Answers every failure of a request with a problem document (RFC 9457): thrown errors, unknown paths, and what Node
- * would answer by itself. Two kinds of failure never reach a plugin: pass {@link answerProblem} as `frameworkErrors`
- * and {@link answerClientError} as `clientErrorHandler` when the instance is made.
+ * would answer by itself. What Node can not read never reaches a plugin: pass {@link answerClientError} as
+ * `clientErrorHandler` when the instance is made.
  */
 function problemDetails(app: FastifyInstance, _options: object, done: () => void): void {
   app.setErrorHandler(answerProblem)
@@ -26,16 +25,13 @@ function problemDetails(app: FastifyInstance, _options: object, done: () => void
     throw new ProblemError('not-found')
   })
   app.addHook('onRequest', requireHost)
-  app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
-    refuseExpectation(app, response)
-  })
   done()
 }
 
 export default fp(problemDetails, { name: 'problem-details', fastify: '5.x' })
 
 /** Sends the problem that an error stands for; logs its cause when that is not the client's doing. */
-export function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { bodyLimit, config } = request.routeOptions
   const { accepts = ['application/json'] }: Partial<FastifyContextConfig> = config
   const { id, method } = request
@@ -85,15 +81,6 @@ function countHosts(rawHeaders: readonly string[]): number {
   for (let index = 0; index < rawHeaders.length; index += 2)
     if (rawHeaders[index]?.toLowerCase() === 'host') hosts++
   return hosts
-}
-
-/** RFC 9110 section 10.1.1: nothing but 100-continue is met, and that by Node itself. */
-function refuseExpectation(app: FastifyInstance, response: ServerResponse): void {
-  const id = randomUUID()
-  const problem = problemDocument('expectation-failed', { instance: id })
-  app.log.info({ reqId: id, reason: 'expectation-failed' }, 'request could not be read')
-  response.writeHead(problem.status, { ...problemHeaders, connection: 'close' })
-  response.end(JSON.stringify(problem))
 }
 
 /** True while a response is on its way through the socket: nothing may be written into it. */

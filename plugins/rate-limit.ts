@@ -137,6 +137,9 @@ interface CountedStanding extends Standing {
   readonly isExceeded: boolean
 }
 
+/** Requests that the store left waiting once: what else counts them does not wait for it again. */
+const uncounted = new WeakSet<FastifyRequest>()
+
 /** Answers undefined if the store does not, which is told once until it does. */
 function createCounter(
   app: FastifyInstance,
@@ -155,6 +158,7 @@ function createCounter(
     request: FastifyRequest,
     how?: { increment: false }
   ): Promise<CountedStanding | undefined> => {
+    if (uncounted.has(request)) return undefined
     try {
       const standing = await count(request, how)
       isTold = false
@@ -163,6 +167,7 @@ function createCounter(
     } catch (error) {
       if (!isTold) app.log.warn({ fault: (error as Error).message, policy: name }, 'limit is off')
       isTold = true
+      uncounted.add(request)
       return undefined
     }
   }

@@ -16,7 +16,7 @@ export default fp(requestLog, { name: 'request-log', fastify: '5.x' })
  * Writes a request's line. The route is named by its pattern: paths and queries may hold tokens and personal data,
  * and so neither they nor any header field are ever logged.
  */
-export function logRequest(request: FastifyRequest, reply: FastifyReply): void {
+function logRequest(request: FastifyRequest, reply: FastifyReply): void {
   // absent where the guard has not come yet, or is not registered
   const principal = request.principal as Principal | null | undefined
   const isAborted = request.socket.destroyed

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import Fastify, { LogController } from 'fastify'
 import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify'
+import { postponeFailure } from '../plugins/early-failures.ts'
 import { registerPlugins } from '../plugins/index.ts'
-import { answerClientError, answerProblem } from '../plugins/problem-details.ts'
-import { logRequest, logSerializers } from '../plugins/request-log.ts'
+import { answerClientError } from '../plugins/problem-details.ts'
+import { logSerializers } from '../plugins/request-log.ts'
 import { registerRoutes } from '../routes/index.ts'
 import { adminIssuersOf } from './config/admin-issuers.ts'
 import { ConfigError } from './config/error.ts'
@@ -117,10 +118,7 @@ function serverOptions(config: Config, { logDestination }: AppOptions): FastifyS
     ...(config.clientCertFrom.length > 0 && {
       http: { ...connectionOptions.http, maxHeaderSize: 32_768 }
     }),
-    frameworkErrors: (error, request, reply) => {
-      answerProblem(error, request, reply)
-      logRequest(request, reply)
-    },
+    frameworkErrors: postponeFailure,
     clientErrorHandler: answerClientError
   }
 }

@@ -15,10 +15,8 @@ export function parseDocuments(app: FastifyInstance): void {
   // on the route, not the parser: the 413 names the limit that the route says
   app.addHook('onRoute', (route) => {
     route.bodyLimit = limits.bodyBytes
-  })
-  app.addHook('preParsing', checkMediaType)
-  app.addHook('onRoute', (route) => {
-    if (route.config?.accepts !== undefined) route.preParsing = checkContentCoding
+    if (route.config?.accepts === undefined) return
+    route.preParsing = [...[route.preParsing ?? []].flat(), checkMediaType, checkContentCoding]
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
@@ -32,8 +30,8 @@ export function parseDocuments(app: FastifyInstance): void {
 
 /** The parser reads both media types: what a route takes of them is what its `config.accepts` says. */
 async function checkMediaType({ headers, routeOptions }: FastifyRequest): Promise<void> {
-  const { accepts } = routeOptions.config
+  const { accepts = [] } = routeOptions.config
   const [given = ''] = (headers['content-type'] ?? '').split(';')
-  if (accepts === undefined || accepts.includes(given.trim().toLowerCase())) return
+  if (accepts.includes(given.trim().toLowerCase())) return
   throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(given)
 }

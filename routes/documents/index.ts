@@ -7,6 +7,7 @@ import type { Documents, Idempotency } from '../../src/documents/documents.ts'
 import { checkIdempotencyKey } from '../../src/documents/idempotency.ts'
 import { ownerOf } from '../../src/documents/owner.ts'
 import type { ProblemKind } from '../../src/http/problem.ts'
+import { allowOf } from '../../plugins/method-not-allowed.ts'
 import adminDocuments from '../admin/documents.ts'
 import type { AdminRoutesOptions } from '../admin/revocations.ts'
 import { json, mergePatch, parseDocuments } from './bodies.ts'
@@ -140,6 +141,17 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
     async (request, reply) => {
       const { params, principal } = request
       await documents.remove(ownerOf(principal), params.id, conditionsOf(request))
+      return reply.code(204).send()
+    }
+  )
+
+  // where there is no PATCH, `Allow` is all that OPTIONS has to say, and the guard says it
+  app.options(
+    '/documents/:id',
+    { schema: { hide: true }, config: { auth: false } },
+    async ({ url }, reply) => {
+      // RFC 5789 section 3.1
+      reply.headers({ allow: allowOf(app, url), 'accept-patch': mergePatch })
       return reply.code(204).send()
     }
   )

@@ -16,6 +16,7 @@ export function loadConfig(env: Environment, readFile: (path: string) => string)
   const given = readEnvironment(env, readFile)
   const file = readConfigFile(env['LATCHKEY_CONFIG'], readFile)
   refuseTwoSourcesOfIssuers(file, given)
+  judgeHidden(file, given)
   const config = judge({ ...file, ...given.settings }, given.variables)
   refuseRepeatedIssuers(config)
   refuseDevelopmentIssuer(config, env['NODE_ENV'])
@@ -54,6 +55,12 @@ function judge(settings: Record<string, unknown>, variables: GivenSettings['vari
     'requiredProperties' in fault.params ? fault.params.requiredProperties[0] : undefined
   const pointer = missing === undefined ? fault.instancePath : `${fault.instancePath}/${missing}`
   throw faultAt(pointer, complete, variables)
+}
+
+/** What a variable takes the place of must be right too: it counts from the day on which the variable goes. */
+function judgeHidden(file: Record<string, unknown>, { settings }: GivenSettings): void {
+  const hidden = Object.entries(file).filter(([name]) => Object.hasOwn(settings, name))
+  if (hidden.length > 0) judge(Object.fromEntries(hidden), {})
 }
 
 function defaults(): Record<string, unknown> {

@@ -48,6 +48,16 @@ void t.test('HTTP-12: a content coding is refused as one', async (t) => {
   t.match(refused, { status: 415, headers: { 'accept-encoding': 'identity' } })
 })
 
+void t.test('HTTP-12: without a body the body is missing, whatever its media type', async (t) => {
+  const token = await mint({ sub: 'root', scope: 'revocations:write' })
+  for (const type of ['text/plain', 'application/json', 'no']) {
+    const lines = ['Content-Type', type, 'Content-Length', '0']
+    const call = { method: 'POST', path: '/admin/revocations', token, lines }
+    const problem = problemOf(await callOrigin(origin, call))
+    t.match(problem, { status: 400, detail: 'The body is empty.' }, type)
+  }
+})
+
 const time = (seconds: number) => new Date(seconds * 1000).toISOString()
 const { issuer: iss } = issuer
 

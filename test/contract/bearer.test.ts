@@ -171,6 +171,40 @@ void t.test('BEARER-15: a token in a form is no credential', async (t) => {
   assertNoCredentials(t, await call(form), 'form', 'documents:write')
 })
 
+void t.test('BEARER-15: a token in a form and one in the field are two', async (t) => {
+  const path = '/documents'
+  const writer = await issuer.mint({ scope: 'documents:write' })
+  for (const type of [
+    'application/x-www-form-urlencoded',
+    'Application/X-WWW-Form-Urlencoded; a=b'
+  ]) {
+    const form = { method: 'POST', path, token: writer, lines: ['Content-Type', type] }
+    for (const body of [`access_token=${token}`, 'a=b&access_token=', `%61ccess_token=${token}`])
+      assertInvalidRequest(t, await call({ ...form, body }), `${type} ${body}`)
+    for (const body of ['a=access_token', `a=${'b'.repeat(20_000)}`, `a=${'b'.repeat(200_000)}`])
+      t.equal((await call({ ...form, body })).status, 415, 'another form is as before')
+  }
+})
+
+void t.test('BEARER-15: a form without a token arrives where forms are read', async (t) => {
+  const app = await createApp(issuer.options)
+  t.teardown(() => app.close())
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    async (_request: unknown, body: string) => ({ form: body })
+  )
+  app.post('/forms', ({ body }) => body)
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/x-www-form-urlencoded'
+  }
+  for (const payload of ['', 'a=b', `a=${'b'.repeat(40_000)}`]) {
+    const answer = await app.inject({ method: 'POST', url: '/forms', headers, payload })
+    t.same(answer.json(), { form: payload })
+  }
+})
+
 void t.test('BEARER-16: a token in a cookie is no credential', async (t) => {
   for (const name of ['access_token', 'token', 'Authorization'])
     assertNoCredentials(t, await call({ lines: ['Cookie', `${name}=${token}`] }), name)

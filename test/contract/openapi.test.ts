@@ -41,7 +41,7 @@ const root = new URL('../../../', import.meta.url)
 const text = readFileSync(new URL('openapi.yaml', root), 'utf8')
 const document = parse(text) as Document
 
-/** Answered, but no contract with clients: the page that shows it, paths without a fixed form, what issuers tell, 405. */
+/** Answered, but no contract with clients: the page that shows it, OPTIONS of any path, what issuers tell, 405. */
 const outsideTheContract =
   /^(GET|HEAD) \/docs(\/|$)|^OPTIONS |^POST \/(backchannel-logout|security-events)$|^(?!GET|HEAD).+ \/documents\/changes$/
 

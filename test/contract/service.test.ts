@@ -40,6 +40,41 @@ void t.test('HTTP-2, HTTP-3: no answer to a token is for shared caches', async (
   }
 })
 
+void t.test(
+  'BEARER-15: no route takes a token in a form beside the one in the field',
+  async (t) => {
+    const headers = { ...ada, 'content-type': 'application/x-www-form-urlencoded' }
+    for (const [method, url] of [
+      ['POST', '/documents'],
+      ['PUT', `/documents/${id}`],
+      ['PATCH', `/documents/${id}`],
+      ['DELETE', `/documents/${id}`]
+    ] as const) {
+      const twice = await app.inject({ method, url, headers, payload: 'access_token=x' })
+      t.equal(twice.statusCode, 400, `${method} ${url}`)
+      t.match(twice.headers['www-authenticate'], /^Bearer .*error="invalid_request"/)
+      t.match(twice.json(), { detail: 'The request has more than one access token.' })
+      const other = await app.inject({ method, url, headers, payload: 'a=b' })
+      t.equal(other.statusCode, 415, `${method} ${url} without one`)
+    }
+  }
+)
+
+void t.test('HTTP-12: OPTIONS of a document tells what PATCH takes, to anybody', async (t) => {
+  const url = `/documents/${id}`
+  const origin = 'https://app.example.com'
+  const { app: withCors } = await appUnderTest(t, { corsOrigins: [origin] })
+  for (const service of [app, withCors]) {
+    const answer = await service.inject({ method: 'OPTIONS', url, headers: { origin } })
+    t.equal(answer.statusCode, 204)
+    t.equal(answer.headers['accept-patch'], 'application/merge-patch+json')
+    t.equal(answer.headers['allow'], 'GET, HEAD, DELETE, PATCH, PUT, OPTIONS')
+    const list = await service.inject({ method: 'OPTIONS', url: '/documents' })
+    t.match(list, { statusCode: 204, headers: { allow: 'GET, HEAD, POST, OPTIONS' } })
+    t.notOk(list.headers['accept-patch'])
+  }
+})
+
 void t.test('AT-5: a scope opens the route, and not the documents of others', async (t) => {
   const url = `/documents/${id}`
   t.equal((await app.inject({ url, headers: await bearer({ scope: 'openid' }) })).statusCode, 403)

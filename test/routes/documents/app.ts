@@ -1,6 +1,7 @@
 import Fastify from 'fastify'
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import type { Test } from 'tap'
+import emptyBodies from '../../../plugins/empty-bodies.ts'
 import problemDetails from '../../../plugins/problem-details.ts'
 import documentRoutes from '../../../routes/documents/index.ts'
 import { openDocuments } from '../../../src/documents/documents.ts'
@@ -24,6 +25,7 @@ export async function build(t: Test, options: DocumentsOptions = {}): Promise<Fa
     request.principal = principalOf(String(request.headers['x-subject'] ?? 'ada'))
   })
   await app.register(problemDetails)
+  await app.register(emptyBodies)
   const documents = await openDocuments(storage, options)
   await app.register(documentRoutes, {
     documents,

@@ -44,6 +44,26 @@ t.test('HTTP-12: a content coding is refused as one, not as malformed JSON', asy
   }
 })
 
+t.test('HTTP-12: a request without a body is not refused for a media type', async (t) => {
+  const app = await build(t)
+  for (const type of ['text/plain', 'application/json', 'application/x-www-form-urlencoded', 'no'])
+    for (const length of [{}, { 'content-length': '0' }]) {
+      const headers = { 'content-type': type, ...length }
+      const { url, etag } = await create(app)
+      t.equal((await send(app, 'GET', url, undefined, headers)).statusCode, 200, `GET ${type}`)
+      for (const method of ['PUT', 'PATCH', 'POST'] as const) {
+        const path = method === 'POST' ? '/documents' : url
+        const refused = await send(app, method, path, undefined, { ...headers, 'if-match': etag })
+        t.match(refused.json(), { status: 400, detail: 'The body is empty.' }, `${method} ${type}`)
+      }
+      const deleted = await send(app, 'DELETE', url, undefined, { ...headers, 'if-match': etag })
+      t.equal(deleted.statusCode, 204, `DELETE ${type}`)
+    }
+  const { url, etag } = await create(app)
+  const text = { 'content-type': 'text/plain', 'if-match': etag }
+  t.equal((await send(app, 'DELETE', url, 'x', text)).statusCode, 415, 'one with a body is')
+})
+
 const merges: readonly (readonly [target: object, patch: object, result: object])[] = [
   [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
   [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],

@@ -268,6 +268,18 @@ for (const [name, [file, message]] of Object.entries(badFiles))
     t.throws(() => load({}, file), { name: 'ConfigError', message })
   })
 
+t.test('OWASP-8: a variable hides no wrong setting of the file', async (t) => {
+  for (const [env, file, message] of [
+    [{ PORT: '1' }, { port: 'x' }, /^LATCHKEY_CONFIG port: found "x", allowed: an integer/],
+    [{ HOST: '::1' }, { host: '' }, /^LATCHKEY_CONFIG host: found "", allowed: a host name/],
+    [{ CORS_ORIGINS: 'https://a' }, { corsOrigins: '*' }, /^LATCHKEY_CONFIG corsOrigins: found/],
+    [{ REDIS_URL: 'redis://a' }, { redisUrl: 'pw' }, /^LATCHKEY_CONFIG redisUrl: found a value w/]
+  ] as const)
+    t.throws(() => load(env, file), { name: 'ConfigError', message })
+  const bad = () => load({ PORT: 'x' }, { port: 1 })
+  t.throws(bad, { message: /^PORT: found "x"/ }, 'nor does the file hide one of a variable')
+})
+
 t.test('settings that do not go together are refused', async (t) => {
   const cases: Record<string, [Record<string, string>, unknown?]> = {
     'OIDC_AUDIENCE: found nothing': [{ OIDC_ISSUER: 'https://a' }],

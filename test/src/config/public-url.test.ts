@@ -12,6 +12,8 @@ for (const [host, url] of Object.entries({
   'api.local': 'http://api.local:4000',
   '0.0.0.0': 'http://127.0.0.1:4000',
   '::': 'http://[::1]:4000',
+  '0': 'http://127.0.0.1:4000',
+  '0:0::0': 'http://[::1]:4000',
   'fd00::5': 'http://[fd00::5]:4000'
 }))
   t.test(`clients call a service on ${host} at ${url}`, async (t) => {
@@ -30,8 +32,9 @@ async function warningsFor(t: Test, settings: Partial<Config>) {
 }
 
 t.test('a service on all addresses warns once that its own URL is not known', async (t) => {
-  for (const host of ['0.0.0.0', '::'])
-    t.match(await warningsFor(t, { host }), [{ level: 40, host, msg: /^set PUBLIC_URL: / }])
+  const spelled = ['0', '0.0', '0x0', '00.0.0.0', '::0', '0:0:0:0:0:0:0:0', '::ffff:0.0.0.0']
+  for (const host of ['0.0.0.0', '::', ...spelled])
+    t.match(await warningsFor(t, { host }), [{ level: 40, host, msg: /^set PUBLIC_URL: / }], host)
   t.same(await warningsFor(t, { host: '0.0.0.0', publicUrl: 'https://api.example.com' }), [])
   t.same(await warningsFor(t, { host: '127.0.0.1' }), [])
 })
