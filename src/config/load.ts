@@ -16,6 +16,7 @@ export function loadConfig(env: Environment, readFile: (path: string) => string)
   const given = readEnvironment(env, readFile)
   const file = readConfigFile(env['LATCHKEY_CONFIG'], readFile)
   refuseTwoSourcesOfIssuers(file, given)
+  refuseEmptyList(file)
   judgeHidden(file, given)
   const config = judge({ ...file, ...given.settings }, given.variables)
   refuseRepeatedIssuers(config)
@@ -49,7 +50,9 @@ function parseJson(text: string): unknown {
 
 function judge(settings: Record<string, unknown>, variables: GivenSettings['variables']): Config {
   const complete = { ...defaults(), ...settings }
-  const [, [fault]] = Errors(Config, complete)
+  const [, faults] = Errors(Config, complete)
+  // an unknown name first: it may be why another one is missing
+  const fault = faults.find(({ keyword }) => keyword === 'boolean') ?? faults[0]
   if (fault === undefined) return complete as Config
   const missing =
     'requiredProperties' in fault.params ? fault.params.requiredProperties[0] : undefined
@@ -171,6 +174,12 @@ function refuseTwoSourcesOfIssuers(
   const variable = variables['/issuers']
   if (file['issuers'] !== undefined && variable !== undefined)
     throw new ConfigError(variable, 'a value beside "issuers" of LATCHKEY_CONFIG', 'one of the two')
+}
+
+/** Nobody who writes a list of issuers means the development issuer by it. */
+function refuseEmptyList({ issuers }: Record<string, unknown>): void {
+  if (Array.isArray(issuers) && issuers.length === 0)
+    throw new ConfigError('LATCHKEY_CONFIG issuers', 'an empty list', 'one issuer or more')
 }
 
 function refuseRepeatedIssuers({ issuers }: Config): void {

@@ -186,6 +186,14 @@ const badFiles: Record<string, [unknown, RegExp]> = {
     { issuers: [{ issuer: 'https://a', audience: 'b', audiences: [] }] },
     /^LATCHKEY_CONFIG issuers\[0\]\.audiences: found an unknown.+mean audience\?/
   ],
+  'a misspelt member, which makes another one missing': [
+    { issuers: [{ issuer: 'https://a', audiance: 'b' }] },
+    /^LATCHKEY_CONFIG issuers\[0\]\.audiance: found an unknown.+mean audience\?/
+  ],
+  'an empty list of issuers': [
+    { issuers: [] },
+    /^LATCHKEY_CONFIG issuers: found an empty list, allowed: one issuer or more$/
+  ],
   'an issuer without audience': [
     { issuers: [{ issuer: 'https://a' }] },
     /^LATCHKEY_CONFIG issuers\[0\]\.audience: found nothing, allowed: the audience/
