@@ -11,8 +11,8 @@ import type { Config } from './config/schema.ts'
 import type { DevelopmentIssuer } from './development/issuer.ts'
 import { welcome } from './development/welcome.ts'
 import type { Addresses } from './development/welcome.ts'
-import { createLogOutput } from './observe/log-output.ts'
 import { reloadOnHangup } from './reload.ts'
+import { logToStandardOutput } from './standard-output.ts'
 import { readUtf8 } from './config/option-file.ts'
 
 /** Runs the service until a signal ends it. A start that fails writes one line and exits with 1. */
@@ -45,7 +45,7 @@ async function serve(config: Config): Promise<void> {
 }
 
 async function run(config: Config, given: Config, issuer?: DevelopmentIssuer): Promise<void> {
-  const app = await buildApp(config, { logDestination: createLogOutput() })
+  const app = await buildApp(config, { logDestination: logToStandardOutput() })
   await app.ready()
   await listen(app, config)
   stopOnSignals(app, issuer)

@@ -1,54 +1,53 @@
-import { fstatSync, writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
+import type { Writable } from 'node:stream'
 
 /** Characters that wait for whoever reads the log, at most. */
 const maxWaiting = 8 * 1024 * 1024
 
+/** Where log lines go, whatever is below. */
+export interface LogOutput {
+  write(line: string): void
+}
+
+/** Writes a line, or answers false. */
+export type Offer = (line: string) => boolean
+
 /**
- * Standard output for log lines. Pino's own sleeps while nobody reads a full pipe, and throws where a disk is full: either
- * would hold the service, or end it. Here such lines are dropped, and a line says how many once there is room again.
+ * Drops the lines that can not be written, and says in a line how many they were once there is room again. Pino's own
+ * output sleeps while nobody reads a full pipe, and throws where a disk is full: either would hold the service, or end it.
+ * @param now milliseconds since the epoch
  */
-export function createLogOutput(): { write(line: string): void } {
-  const offer = isStream() ? offerToStream() : offerToFile
+export function createLogOutput(offer: Offer, now: () => number): LogOutput {
   let dropped = 0
   return {
     write(line) {
-      if (dropped > 0 && offer(droppedLine(dropped))) dropped = 0
+      if (dropped > 0 && offer(droppedLine(dropped, now()))) dropped = 0
       if (dropped > 0 || !offer(line)) dropped++
     }
   }
 }
 
-/** Whether Node writes there without waiting. */
-function isStream(): boolean {
-  const status = fstatSync(1)
-  return status.isFIFO() || status.isSocket() || isatty(1)
-}
-
-/** Writes a line, or answers false. */
-type Offer = (line: string) => boolean
-
-function offerToStream(): Offer {
-  const { stdout } = process
-  // a reader that went away is no reason to end
-  stdout.on('error', () => undefined)
+/** Leaves lines to a stream, and refuses them while 8 MiB wait there. */
+export function offerToStream(stream: Writable): Offer {
   return (line) => {
-    if (stdout.writableLength >= maxWaiting) return false
-    stdout.write(line)
+    if (stream.writableLength >= maxWaiting) return false
+    stream.write(line)
     return true
   }
 }
 
-function offerToFile(line: string): boolean {
-  try {
-    writeSync(1, line)
-    return true
-  } catch {
-    return false
+/** Writes lines to a file, or to what behaves like one, by a function that throws where there is no room. */
+export function offerToFile(write: (text: string) => void): Offer {
+  return (line) => {
+    try {
+      write(line)
+      return true
+    } catch {
+      return false
+    }
   }
 }
 
-function droppedLine(dropped: number): string {
-  const warning = { level: 40, time: Date.now(), dropped, msg: 'log lines could not be written' }
+function droppedLine(dropped: number, time: number): string {
+  const warning = { level: 40, time, dropped, msg: 'log lines could not be written' }
   return `${JSON.stringify(warning)}\n`
 }

@@ -1,0 +1,30 @@
+import { fstatSync, writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import {
+  createLogOutput,
+  type LogOutput,
+  offerToFile,
+  offerToStream
+} from './observe/log-output.ts'
+
+/**
+ * Standard output for log lines. No request waits for it, with one exception: a terminal takes lines in the moment they
+ * are written, and its user can stop it.
+ */
+export function logToStandardOutput(): LogOutput {
+  const { stdout } = process
+  if (!isStream())
+    return createLogOutput(
+      offerToFile((text) => writeSync(1, text)),
+      Date.now
+    )
+  // a reader that went away is no reason to end
+  stdout.on('error', () => undefined)
+  return createLogOutput(offerToStream(stdout), Date.now)
+}
+
+/** A pipe, a socket or a terminal; to all else Node's own stream writes as to a file, and ends with the first failure. */
+function isStream(): boolean {
+  const status = fstatSync(1)
+  return status.isFIFO() || status.isSocket() || isatty(1)
+}
