@@ -35,15 +35,27 @@ export function offerToStream(stream: Writable): Offer {
   }
 }
 
-/** Writes lines to a file, or to what behaves like one, by a function that throws where there is no room. */
-export function offerToFile(write: (text: string) => void): Offer {
+/**
+ * Writes lines to a file, or to what behaves like one. A disk that fills up takes a part of a line: such a line counts as
+ * not written, and what comes next begins on a line of its own.
+ * @param write answers with the octets that it wrote, or throws where there is no room
+ */
+export function offerToFile(write: (text: string) => number): Offer {
+  let isTorn = false
   return (line) => {
-    try {
-      write(line)
-      return true
-    } catch {
-      return false
-    }
+    const text = isTorn ? `\n${line}` : line
+    const octets = octetsTaken(write, text)
+    const isWhole = octets === Buffer.byteLength(text)
+    if (octets > 0) isTorn = !isWhole
+    return isWhole
+  }
+}
+
+function octetsTaken(write: (text: string) => number, text: string): number {
+  try {
+    return write(text)
+  } catch {
+    return 0
   }
 }
 

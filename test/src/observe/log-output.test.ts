@@ -26,13 +26,15 @@ function slowPipe() {
   return { stream, arrived, take: () => take() }
 }
 
-/** A file on a disk with room for so many octets. */
+/** A file on a disk with room for so many octets, which takes what fits. */
 function fileWithRoom(room: number) {
   const file = { text: '', room }
-  const write = (text: string): void => {
-    if (text.length > file.room) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
-    file.text += text
-    file.room -= text.length
+  const write = (text: string): number => {
+    if (file.room === 0) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
+    const taken = Buffer.from(text).subarray(0, file.room)
+    file.text += taken.toString()
+    file.room -= taken.length
+    return taken.length
   }
   return { file, write }
 }
@@ -62,4 +64,29 @@ t.test('lines that a full disk does not take are dropped, and counted', async (t
   file.room = 1000
   for (const line of ['fourth\n', 'fifth\n']) output.write(line)
   t.equal(file.text, `first\n${droppedLine(2)}fourth\nfifth\n`)
+})
+
+t.test('a line that the disk takes a part of is dropped, and the next begins anew', async (t) => {
+  const { file, write } = fileWithRoom(9)
+  const output = createLogOutput(offerToFile(write), () => now)
+  output.write('first\n')
+  output.write('zweite Größe\n')
+  t.equal(file.text, 'first\nzwe')
+  output.write('third\n')
+  file.room = 1000
+  output.write('fourth\n')
+  output.write('fünfte\n')
+  t.equal(file.text, `first\nzwe\n${droppedLine(2)}fourth\nfünfte\n`)
+})
+
+t.test('a warning that is torn itself is said again', async (t) => {
+  const { file, write } = fileWithRoom(3)
+  const output = createLogOutput(offerToFile(write), () => now)
+  output.write('first\n')
+  file.room = 10
+  output.write('second\n')
+  file.room = 1000
+  output.write('third\n')
+  const torn = droppedLine(1).slice(0, 9)
+  t.equal(file.text, `fir\n${torn}\n${droppedLine(2)}third\n`)
 })
