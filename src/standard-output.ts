@@ -13,17 +13,13 @@ import {
  */
 export function logToStandardOutput(): LogOutput {
   const { stdout } = process
-  if (!isStream())
-    return createLogOutput(
-      offerToFile((text) => writeSync(1, text)),
-      Date.now
-    )
-  // a reader that went away is no reason to end
+  // a reader that went away, or a full disk, is no reason to end: what else is printed goes there as well
   stdout.on('error', () => undefined)
-  return createLogOutput(offerToStream(stdout), Date.now)
+  const offer = isStream() ? offerToStream(stdout) : offerToFile((text) => writeSync(1, text))
+  return createLogOutput(offer, Date.now)
 }
 
-/** A pipe, a socket or a terminal; to all else Node's own stream writes as to a file, and ends with the first failure. */
+/** A pipe, a socket or a terminal; to all else Node's own stream writes as to a file, and does not tell what it did. */
 function isStream(): boolean {
   const status = fstatSync(1)
   return status.isFIFO() || status.isSocket() || isatty(1)

@@ -134,20 +134,24 @@ t.test('a log that nobody reads holds neither requests nor SIGTERM', async (t) =
 
 const noFullDevice = existsSync('/dev/full') ? false : 'this system has no /dev/full'
 
-t.test(
-  'a log on a full disk holds neither requests nor SIGTERM',
-  { skip: noFullDevice },
-  async (t) => {
-    const port = await freePort()
-    const command = ['sh', '-c', `exec '${process.execPath}' '${main}' >/dev/full`]
-    const { child, printed, ended } = start(t, { ...settings, PORT: String(port) }, command)
-    await until(async () => (await statusAt(port).catch(() => 0)) === 401)
-    t.equal(await statusAt(port), 401)
-    child.kill('SIGTERM')
-    t.equal(await ended, 0)
-    t.equal(printed.err, '')
-  }
-)
+for (const [service, environment] of Object.entries({
+  'the service': settings,
+  'the development issuer, which prints a welcome': { DATA_DIR: 'memory://' }
+}))
+  t.test(
+    `a full disk below the output holds neither requests nor SIGTERM: ${service}`,
+    { skip: noFullDevice },
+    async (t) => {
+      const port = await freePort()
+      const command = ['sh', '-c', `exec '${process.execPath}' '${main}' >/dev/full`]
+      const { child, printed, ended } = start(t, { ...environment, PORT: String(port) }, command)
+      await until(async () => (await statusAt(port).catch(() => 0)) === 401)
+      t.equal(await statusAt(port), 401)
+      child.kill('SIGTERM')
+      t.equal(await ended, 0)
+      t.equal(printed.err, '')
+    }
+  )
 
 async function statusAt(port: number): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}/whoami`)
