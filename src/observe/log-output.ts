@@ -1,37 +1,63 @@
 import type { Writable } from 'node:stream'
+import { orLate } from '../issuer/deadline.ts'
 
 /** Characters that wait for whoever reads the log, at most. */
 const maxWaiting = 8 * 1024 * 1024
 
+/** Milliseconds that the end waits for whoever reads the log. */
+const patience = 1000
+
 /** Where log lines go, whatever is below. */
 export interface LogOutput {
   write(line: string): void
+  /** Resolves when all that waits was written, or is given up after a second. For the end: a process that exits forgets it. */
+  flush(): Promise<void>
 }
 
-/** Writes a line, or answers false. */
-export type Offer = (line: string) => boolean
+/** What is below. */
+export interface LogSink {
+  /** Writes a line, or answers false. */
+  readonly offer: (line: string) => boolean
+  /** Resolves when what was taken is written. */
+  readonly written: () => Promise<void>
+}
 
 /**
  * Drops the lines that can not be written, and says in a line how many they were once there is room again. Pino's own
  * output sleeps while nobody reads a full pipe, and throws where a disk is full: either would hold the service, or end it.
  * @param now milliseconds since the epoch
  */
-export function createLogOutput(offer: Offer, now: () => number): LogOutput {
+export function createLogOutput({ offer, written }: LogSink, now: () => number): LogOutput {
   let dropped = 0
+  const tellDropped = (): void => {
+    if (dropped > 0 && offer(droppedLine(dropped, now()))) dropped = 0
+  }
+  const writeAll = async (): Promise<void> => {
+    await written()
+    tellDropped()
+    await written()
+  }
   return {
     write(line) {
-      if (dropped > 0 && offer(droppedLine(dropped, now()))) dropped = 0
+      tellDropped()
       if (dropped > 0 || !offer(line)) dropped++
+    },
+    async flush() {
+      await orLate(writeAll(), patience)
     }
   }
 }
 
 /** Leaves lines to a stream, and refuses them while 8 MiB wait there. */
-export function offerToStream(stream: Writable): Offer {
-  return (line) => {
-    if (stream.writableLength >= maxWaiting) return false
-    stream.write(line)
-    return true
+export function streamSink(stream: Writable): LogSink {
+  return {
+    offer(line) {
+      if (stream.writableLength >= maxWaiting) return false
+      stream.write(line)
+      return true
+    },
+    // its turn comes after all else, or after a failure
+    written: () => new Promise((resolve) => stream.write('', () => resolve()))
   }
 }
 
@@ -40,14 +66,17 @@ export function offerToStream(stream: Writable): Offer {
  * not written, and what comes next begins on a line of its own.
  * @param write answers with the octets that it wrote, or throws where there is no room
  */
-export function offerToFile(write: (text: string) => number): Offer {
+export function fileSink(write: (text: string) => number): LogSink {
   let isTorn = false
-  return (line) => {
-    const text = isTorn ? `\n${line}` : line
-    const octets = octetsTaken(write, text)
-    const isWhole = octets === Buffer.byteLength(text)
-    if (octets > 0) isTorn = !isWhole
-    return isWhole
+  return {
+    offer(line) {
+      const text = isTorn ? `\n${line}` : line
+      const octets = octetsTaken(write, text)
+      const isWhole = octets === Buffer.byteLength(text)
+      if (octets > 0) isTorn = !isWhole
+      return isWhole
+    },
+    written: async () => undefined
   }
 }
 

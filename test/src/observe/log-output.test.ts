@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import t from 'tap'
-import { createLogOutput, offerToFile, offerToStream } from '../../../src/observe/log-output.ts'
+import { createLogOutput, fileSink, streamSink } from '../../../src/observe/log-output.ts'
 
 const now = 1_700_000_000_000
 const mebibyte = `${'x'.repeat(1024 * 1024 - 1)}\n`
@@ -41,7 +41,7 @@ function fileWithRoom(room: number) {
 
 t.test('at most 8 MiB wait for the reader; the rest is dropped, and counted', async (t) => {
   const { stream, arrived, take } = slowPipe()
-  const output = createLogOutput(offerToStream(stream), () => now)
+  const output = createLogOutput(streamSink(stream), () => now)
   for (let times = 0; times < 11; times++) output.write(mebibyte)
   t.equal(stream.writableLength, 8 * mebibyte.length)
 
@@ -58,7 +58,7 @@ t.test('at most 8 MiB wait for the reader; the rest is dropped, and counted', as
 
 t.test('lines that a full disk does not take are dropped, and counted', async (t) => {
   const { file, write } = fileWithRoom(6)
-  const output = createLogOutput(offerToFile(write), () => now)
+  const output = createLogOutput(fileSink(write), () => now)
   for (const line of ['first\n', 'second\n', 'third\n']) output.write(line)
   t.equal(file.text, 'first\n')
   file.room = 1000
@@ -68,7 +68,7 @@ t.test('lines that a full disk does not take are dropped, and counted', async (t
 
 t.test('a line that the disk takes a part of is dropped, and the next begins anew', async (t) => {
   const { file, write } = fileWithRoom(9)
-  const output = createLogOutput(offerToFile(write), () => now)
+  const output = createLogOutput(fileSink(write), () => now)
   output.write('first\n')
   output.write('zweite Größe\n')
   t.equal(file.text, 'first\nzwe')
@@ -81,7 +81,7 @@ t.test('a line that the disk takes a part of is dropped, and the next begins ane
 
 t.test('a warning that is torn itself is said again', async (t) => {
   const { file, write } = fileWithRoom(3)
-  const output = createLogOutput(offerToFile(write), () => now)
+  const output = createLogOutput(fileSink(write), () => now)
   output.write('first\n')
   file.room = 10
   output.write('second\n')
@@ -89,4 +89,46 @@ t.test('a warning that is torn itself is said again', async (t) => {
   output.write('third\n')
   const torn = droppedLine(1).slice(0, 9)
   t.equal(file.text, `fir\n${torn}\n${droppedLine(2)}third\n`)
+})
+
+t.test('a flush waits for the reader, and tells what was dropped', async (t) => {
+  const { stream, arrived, take } = slowPipe()
+  const output = createLogOutput(streamSink(stream), () => now)
+  for (let times = 0; times < 10; times++) output.write(mebibyte)
+  let isFlushed = false
+  const flushed = output.flush().then(() => (isFlushed = true))
+  while (!arrived.includes(droppedLine(2))) {
+    t.equal(isFlushed, false)
+    take()
+    await new Promise(setImmediate)
+  }
+  take()
+  await flushed
+  t.same(
+    arrived.filter((text) => text !== ''),
+    [...Array<string>(8).fill(mebibyte), droppedLine(2)]
+  )
+})
+
+t.test('a flush waits a second for a reader that does not come, and no longer', async (t) => {
+  const { stream } = slowPipe()
+  const output = createLogOutput(streamSink(stream), () => now)
+  output.write('first\n')
+  const alive = setTimeout(() => undefined, 10_000)
+  t.teardown(() => clearTimeout(alive))
+  const begin = performance.now()
+  await output.flush()
+  const waited = performance.now() - begin
+  t.ok(waited > 900 && waited < 8000, `${waited} ms`)
+})
+
+t.test('a flush tells what a disk did not take, where it has room again', async (t) => {
+  const { file, write } = fileWithRoom(0)
+  const output = createLogOutput(fileSink(write), () => now)
+  output.write('first\n')
+  await output.flush()
+  file.room = 1000
+  await output.flush()
+  await output.flush()
+  t.equal(file.text, droppedLine(1))
 })
