@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ProblemError } from '../src/http/problem.ts'
 
@@ -13,19 +13,24 @@ const maxUnfinished = 16
  */
 function pipelining(app: FastifyInstance, _options: object, done: () => void): void {
   const unfinished = new WeakMap<Socket, number>()
-  app.addHook('onRequest', ({ socket }, reply, next) => {
+  app.addHook('onRequest', (request, reply, next) => {
+    const { socket } = request
     const before = unfinished.get(socket) ?? 0
     unfinished.set(socket, before + 1)
     reply.raw.once('close', () => unfinished.set(socket, (unfinished.get(socket) ?? 1) - 1))
     if (before < maxUnfinished) return next()
-    next(refusal())
+    next(refuse(app, request))
   })
   done()
 }
 
 export default fp(pipelining, { name: 'pipelining', fastify: '5.x' })
 
-function refusal(): ProblemError {
+/** As the limits of rate-limit.ts do, in log and metrics. */
+function refuse(app: FastifyInstance, request: FastifyRequest): ProblemError {
+  const reason = 'rate_limited'
+  request.log.info({ reason, policy: 'connection' }, 'request refused')
+  app.metrics?.refused(request, reason)
   return new ProblemError('too-many-requests', {
     detail: `${maxUnfinished} requests of this connection are not finished yet.`,
     headers: { 'Retry-After': '1' }
