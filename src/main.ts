@@ -11,8 +11,9 @@ import type { Config } from './config/schema.ts'
 import type { DevelopmentIssuer } from './development/issuer.ts'
 import { welcome } from './development/welcome.ts'
 import type { Addresses } from './development/welcome.ts'
-import { createLogOutput } from './observe/log-output.ts'
 import { reloadOnHangup } from './reload.ts'
+import type { LogOutput } from './observe/log-output.ts'
+import { logToStandardOutput } from './standard-output.ts'
 import { readUtf8 } from './config/option-file.ts'
 
 /** Runs the service until a signal ends it. A start that fails writes one line and exits with 1. */
@@ -45,10 +46,11 @@ async function serve(config: Config): Promise<void> {
 }
 
 async function run(config: Config, given: Config, issuer?: DevelopmentIssuer): Promise<void> {
-  const app = await buildApp(config, { logDestination: createLogOutput() })
+  const log = logToStandardOutput()
+  const app = await buildApp(config, { logDestination: log })
   await app.ready()
   await listen(app, config)
-  stopOnSignals(app, issuer)
+  stopOnSignals(app, log, issuer)
   if (!hasTerminal) takeHangups(app, given)
   if (issuer !== undefined) process.stdout.write(welcome(addressesOf(app, config, issuer)))
 }
@@ -128,14 +130,18 @@ const hasTerminal = isatty(0) || isatty(1)
 /** Milliseconds that running requests get to finish; the process is gone within 10 s. */
 const graceMs = 8000
 
-function stopOnSignals(app: FastifyInstance, issuer: DevelopmentIssuer | undefined): void {
+function stopOnSignals(app: FastifyInstance, log: LogOutput, issuer?: DevelopmentIssuer): void {
   const skip = hasTerminal ? [] : (['SIGHUP'] as const)
   closeWithGrace({ delay: 9500, logger: false, skip: [...skip] }, async ({ signal, err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'stopping after an error nobody caught')
     else app.log.info({ signal }, 'stopping')
     setTimeout(() => app.server.closeAllConnections(), graceMs).unref()
-    await app.close()
-    await issuer?.close()
+    try {
+      await app.close()
+      await issuer?.close()
+    } finally {
+      await log.flush()
+    }
   })
 }
 

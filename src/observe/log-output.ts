@@ -1,54 +1,94 @@
-import { fstatSync, writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
+import type { Writable } from 'node:stream'
+import { orLate } from '../issuer/deadline.ts'
 
 /** Characters that wait for whoever reads the log, at most. */
 const maxWaiting = 8 * 1024 * 1024
 
+/** Milliseconds that the end waits for whoever reads the log. */
+const patience = 1000
+
+/** Where log lines go, whatever is below. */
+export interface LogOutput {
+  write(line: string): void
+  /** Resolves when all that waits was written, or is given up after a second. For the end: a process that exits forgets it. */
+  flush(): Promise<void>
+}
+
+/** What is below. */
+export interface LogSink {
+  /** Writes a line, or answers false. */
+  readonly offer: (line: string) => boolean
+  /** Resolves when what was taken is written. */
+  readonly written: () => Promise<void>
+}
+
 /**
- * Standard output for log lines. Pino's own sleeps while nobody reads a full pipe, and throws where a disk is full: either
- * would hold the service, or end it. Here such lines are dropped, and a line says how many once there is room again.
+ * Drops the lines that can not be written, and says in a line how many they were once there is room again. Pino's own
+ * output sleeps while nobody reads a full pipe, and throws where a disk is full: either would hold the service, or end it.
+ * @param now milliseconds since the epoch
  */
-export function createLogOutput(): { write(line: string): void } {
-  const offer = isStream() ? offerToStream() : offerToFile
+export function createLogOutput({ offer, written }: LogSink, now: () => number): LogOutput {
   let dropped = 0
+  const tellDropped = (): void => {
+    if (dropped > 0 && offer(droppedLine(dropped, now()))) dropped = 0
+  }
+  const writeAll = async (): Promise<void> => {
+    await written()
+    tellDropped()
+    await written()
+  }
   return {
     write(line) {
-      if (dropped > 0 && offer(droppedLine(dropped))) dropped = 0
+      tellDropped()
       if (dropped > 0 || !offer(line)) dropped++
+    },
+    async flush() {
+      await orLate(writeAll(), patience)
     }
   }
 }
 
-/** Whether Node writes there without waiting. */
-function isStream(): boolean {
-  const status = fstatSync(1)
-  return status.isFIFO() || status.isSocket() || isatty(1)
-}
-
-/** Writes a line, or answers false. */
-type Offer = (line: string) => boolean
-
-function offerToStream(): Offer {
-  const { stdout } = process
-  // a reader that went away is no reason to end
-  stdout.on('error', () => undefined)
-  return (line) => {
-    if (stdout.writableLength >= maxWaiting) return false
-    stdout.write(line)
-    return true
+/** Leaves lines to a stream, and refuses them while 8 MiB wait there. */
+export function streamSink(stream: Writable): LogSink {
+  return {
+    offer(line) {
+      if (stream.writableLength >= maxWaiting) return false
+      stream.write(line)
+      return true
+    },
+    // its turn comes after all else, or after a failure
+    written: () => new Promise((resolve) => stream.write('', () => resolve()))
   }
 }
 
-function offerToFile(line: string): boolean {
+/**
+ * Writes lines to a file, or to what behaves like one. A disk that fills up takes a part of a line: such a line counts as
+ * not written, and what comes next begins on a line of its own.
+ * @param write answers with the octets that it wrote, or throws where there is no room
+ */
+export function fileSink(write: (text: string) => number): LogSink {
+  let isTorn = false
+  return {
+    offer(line) {
+      const text = isTorn ? `\n${line}` : line
+      const octets = octetsTaken(write, text)
+      const isWhole = octets === Buffer.byteLength(text)
+      if (octets > 0) isTorn = !isWhole
+      return isWhole
+    },
+    written: async () => undefined
+  }
+}
+
+function octetsTaken(write: (text: string) => number, text: string): number {
   try {
-    writeSync(1, line)
-    return true
+    return write(text)
   } catch {
-    return false
+    return 0
   }
 }
 
-function droppedLine(dropped: number): string {
-  const warning = { level: 40, time: Date.now(), dropped, msg: 'log lines could not be written' }
+function droppedLine(dropped: number, time: number): string {
+  const warning = { level: 40, time, dropped, msg: 'log lines could not be written' }
   return `${JSON.stringify(warning)}\n`
 }

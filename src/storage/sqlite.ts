@@ -31,11 +31,16 @@ function createFile(file: string): void {
 function withPreparedStatements(database: Database.Database): SqliteDatabase {
   const prepared = new Map<string, SqliteStatement>()
   const prepare = (text: string): SqliteStatement => {
-    const statement = prepared.get(text) ?? withOutages(database.prepare(text))
+    const statement = prepared.get(text) ?? makeStatement(database, text)
     prepared.set(text, statement)
-    return text === 'rollback' ? onlyInTransaction(database, statement) : statement
+    return statement
   }
   return { prepare, close: () => void database.close() }
+}
+
+function makeStatement(database: Database.Database, text: string): SqliteStatement {
+  const statement = withOutages(database.prepare(text))
+  return text === 'rollback' ? onlyInTransaction(database, statement) : statement
 }
 
 function withOutages(statement: Database.Statement): SqliteStatement {

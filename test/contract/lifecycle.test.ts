@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { freePort } from '../support/free-port.ts'
@@ -132,22 +133,49 @@ t.test('a log that nobody reads holds neither requests nor SIGTERM', async (t) =
   t.same(await gone, [0, null])
 })
 
+/** Node with a fault of the service's own, at a signal that it does not know. */
+const fault = `process.on('SIGUSR2', () => { throw new Error('planted') })`
+const faulty = [process.execPath, '--import', `data:text/javascript,${fault}`, main]
+
+const ends: [NodeJS.Signals, number, string][] = [
+  ['SIGTERM', 0, '"msg":"stopping"'],
+  ['SIGUSR2', 1, '"msg":"stopping after an error nobody caught"']
+]
+
+for (const [signal, code, lastWord] of ends)
+  t.test(`${signal}: lines that wait for a slow reader are still written`, async (t) => {
+    const { child, port, printed, ended } = await startListening(t, settings, faulty)
+    child.stdout.pause()
+    const requests = 400
+    for (let times = 0; times < requests; times++) await statusAt(port)
+    child.kill(signal)
+    await sleep(50)
+    child.stdout.resume()
+    t.equal(await ended, code)
+    t.equal([...printed.out.matchAll(/"msg":"request finished"/g)].length, requests)
+    t.ok(printed.out.includes(lastWord))
+  })
+
 const noFullDevice = existsSync('/dev/full') ? false : 'this system has no /dev/full'
 
-t.test(
-  'a log on a full disk holds neither requests nor SIGTERM',
-  { skip: noFullDevice },
-  async (t) => {
-    const port = await freePort()
-    const command = ['sh', '-c', `exec '${process.execPath}' '${main}' >/dev/full`]
-    const { child, printed, ended } = start(t, { ...settings, PORT: String(port) }, command)
-    await until(async () => (await statusAt(port).catch(() => 0)) === 401)
-    t.equal(await statusAt(port), 401)
-    child.kill('SIGTERM')
-    t.equal(await ended, 0)
-    t.equal(printed.err, '')
-  }
-)
+for (const [service, environment] of Object.entries({
+  'the service': settings,
+  'the development issuer, which prints a welcome': { DATA_DIR: 'memory://' }
+}))
+  t.test(
+    `a full disk below the output holds neither requests nor SIGTERM: ${service}`,
+    { skip: noFullDevice },
+    async (t) => {
+      const port = await freePort()
+      const command = ['sh', '-c', `exec '${process.execPath}' '${main}' >/dev/full`]
+      const { child, printed, ended } = start(t, { ...environment, PORT: String(port) }, command)
+      await until(async () => (await statusAt(port).catch(() => 0)) === 401)
+      t.equal(await statusAt(port), 401)
+      child.kill('SIGTERM')
+      t.equal(await ended, 0)
+      t.equal(printed.err, '')
+    }
+  )
 
 async function statusAt(port: number): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}/whoami`)

@@ -6,6 +6,7 @@ import type { Config } from '../../src/config/schema.ts'
 import { startTestIssuer } from '../../src/testing.ts'
 import { appUnderTest } from '../support/app.ts'
 import { createDpopClient, publicUrl } from '../support/dpop-client.ts'
+import { exchange } from '../support/raw-request.ts'
 import { noRedis, startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -177,6 +178,29 @@ void t.test('without limits nothing is counted and nothing said', async (t) => {
   const { headers } = await ask(app, await mint('ada'))
   t.equal(headers['ratelimit'], undefined)
   t.equal(headers['ratelimit-policy'], undefined)
+})
+
+void t.test('whatever the limits, 16 requests of a connection are worked on', async (t) => {
+  const page = 'https://app.example.com'
+  const { app, log } = await service(t, 'off', { corsOrigins: [page] })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const head = `GET /livez HTTP/1.1\r\nHost: api.example.com\r\nOrigin: ${page}\r\n`
+  const text = await exchange(
+    app.server,
+    `${head}\r\n`.repeat(16) + `${head}Connection: close\r\n\r\n`
+  )
+  const answers = text.split(/(?=HTTP\/1\.1 )/)
+  t.equal(answers.length, 17)
+  const refusal = answers.pop() ?? ''
+  for (const answer of answers) t.match(answer, /^HTTP\/1\.1 200 /)
+  t.match(refusal, /^HTTP\/1\.1 429 /)
+  t.match(refusal, /\r\naccess-control-allow-origin: https:\/\/app\.example\.com\r\n/i)
+  t.match(refusal, /\r\naccess-control-expose-headers: .*Retry-After/i)
+  t.match(refusal, /\r\nretry-after: 1\r\n/i)
+  t.match(refusal, '16 requests of this connection are not finished yet.')
+  t.ok(log.some((line) => line.includes('"reason":"rate_limited","policy":"connection"')))
+  const metrics = await app.inject('/metrics')
+  t.match(metrics.body, 'latchkey_requests_total{outcome="rate_limited"} 1\n')
 })
 
 void t.test('RATE-5: instances count together in Redis', { skip: noRedis }, async (t) => {

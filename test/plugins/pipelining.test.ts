@@ -46,6 +46,30 @@ t.test('a client that reads no answers has 16 requests of a connection worked on
   t.match(await readAll(socket), /^HTTP\/1\.1 200 /, 'once they were read it goes on')
 })
 
+t.test('a client that keeps 16 requests on their way is never refused', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(pipelining)
+  // more than a connection takes at once
+  const page = `${'x'.repeat(300_000)}$`
+  app.get('/document', async () => page)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+
+  const socket = await connectTo(app.server)
+  let text = ''
+  let sent = 16
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    text += chunk
+    const ended = chunk.split('$').length - 1
+    socket.write(request.repeat(ended))
+    sent += ended
+  })
+  socket.write(request.repeat(16))
+  await until(() => sent > 200)
+  t.same(new Set(statusesOf(text)), new Set(['200']))
+  socket.destroy()
+})
+
 function statusesOf(text: string): string[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status = '']) => status)
 }
