@@ -164,7 +164,7 @@ t.test('PUT creates under an id of the client, once', async (t) => {
   t.equal(response.headers.location, publicUrl + url)
   t.equal((await send(app, 'PUT', url, { data: {} }, create)).statusCode, 412)
   t.equal((await send(app, 'PUT', url, { data: {} })).statusCode, 428)
-  for (const id of ['x', unknownId.toUpperCase(), '00000000-0000-0000-0000-000000000000']) {
+  for (const id of ['x', '00000000-0000-0000-0000-000000000000']) {
     const refused = await send(app, 'PUT', `/documents/${id}`, { data: {} }, create)
     t.equal(refused.statusCode, 422)
     t.match(refused.json().errors, [{ pointer: '/id' }])
