@@ -13,9 +13,10 @@ const failures = new WeakMap<IncomingMessage, Error>()
 function earlyFailures(app: FastifyInstance, _options: object, done: () => void): void {
   app.addHook('onRequest', ({ raw }, _reply, next) => next(failures.get(raw)))
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    // RFC 9110 section 10.1.1: Node itself meets 100-continue, nobody the others. Whether a body follows is not known.
-    const headers = { connection: 'close' }
-    failures.set(request, new ProblemError('expectation-failed', { headers }))
+    // RFC 9110 section 10.1.1: Node itself meets 100-continue, nobody the others. Whether a body follows is not known, so
+    // nothing may follow the answer, whichever it will be
+    response.setHeader('connection', 'close')
+    failures.set(request, new ProblemError('expectation-failed'))
     app.routing(request, response)
   })
   done()

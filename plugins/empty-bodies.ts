@@ -10,8 +10,7 @@ import { ProblemError } from '../src/http/problem.ts'
 function emptyBodies(app: FastifyInstance, _options: object, done: () => void): void {
   app.addHook('preParsing', ({ headers, routeOptions }, _reply, payload, next) => {
     if (hasBody(headers)) return next(null, payload)
-    const { config, schema } = routeOptions
-    if (config.accepts !== undefined || schema?.body !== undefined)
+    if (routeOptions.schema?.body !== undefined)
       return next(new ProblemError('invalid-request', { detail: 'The body is empty.' }))
     headers['content-type'] = undefined
     next(null, payload)

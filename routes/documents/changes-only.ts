@@ -7,7 +7,7 @@ import { ProblemError } from '../../src/http/problem.ts'
  */
 export function refuseToChange(app: FastifyInstance): void {
   app.route({
-    method: ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    method: app.supportedMethods.filter((method) => method !== 'GET' && method !== 'HEAD'),
     url: '/documents/changes',
     schema: { hide: true },
     config: { auth: false },

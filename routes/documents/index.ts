@@ -146,14 +146,16 @@ const documentRoutes: FastifyPluginAsyncTypebox<DocumentRoutesOptions> = async (
   )
 
   // where there is no PATCH, `Allow` is all that OPTIONS has to say, and the guard says it
+  const tellMethods = async ({ url }: FastifyRequest, reply: FastifyReply) => {
+    // RFC 5789 section 3.1
+    reply.headers({ allow: allowOf(app, url), 'accept-patch': mergePatch })
+    return reply.code(204).send()
+  }
   app.options(
     '/documents/:id',
-    { schema: { hide: true }, config: { auth: false } },
-    async ({ url }, reply) => {
-      // RFC 5789 section 3.1
-      reply.headers({ allow: allowOf(app, url), 'accept-patch': mergePatch })
-      return reply.code(204).send()
-    }
+    // before a body is read
+    { schema: { hide: true }, config: { auth: false }, onRequest: tellMethods },
+    tellMethods
   )
 }
 

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { orLate } from '../issuer/deadline.ts'
+import { setTimeout as wait } from 'node:timers/promises'
 
 /** Characters that wait for whoever reads the log, at most. */
 const maxWaiting = 8 * 1024 * 1024
@@ -43,7 +43,7 @@ export function createLogOutput({ offer, written }: LogSink, now: () => number):
       if (dropped > 0 || !offer(line)) dropped++
     },
     async flush() {
-      await orLate(writeAll(), patience)
+      await Promise.race([writeAll(), wait(patience, undefined, { ref: false })])
     }
   }
 }

@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { text as readText } from 'node:stream/consumers'
 import t from 'tap'
 import { startTestIssuer } from '../../src/testing.ts'
 import { assertCleanLog, createApp, startGuardedApp } from '../support/guarded-app.ts'
-import { exchange } from '../support/raw-request.ts'
+import { connectTo, exchange } from '../support/raw-request.ts'
 import {
   assertInsufficientScope,
   assertInvalidRequest,
@@ -186,23 +189,62 @@ void t.test('BEARER-15: a token in a form and one in the field are two', async (
   }
 })
 
-void t.test('BEARER-15: a form without a token arrives where forms are read', async (t) => {
+void t.test(
+  'BEARER-15: a form arrives untouched where forms are read, in whatever way',
+  async (t) => {
+    const app = await createApp(issuer.options)
+    t.teardown(() => app.close())
+    app.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string' },
+      async (_request: unknown, body: string) => ({ form: body })
+    )
+    app.post('/forms', ({ body }) => body)
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/x-www-form-urlencoded'
+    }
+    for (const payload of ['', 'a=b', `a=${'b'.repeat(40_000)}`]) {
+      const answer = await app.inject({ method: 'POST', url: '/forms', headers, payload })
+      t.same(answer.json(), { form: payload })
+    }
+  }
+)
+
+void t.test('BEARER-15: a handler may read a form from the connection itself', async (t) => {
   const app = await createApp(issuer.options)
   t.teardown(() => app.close())
-  app.addContentTypeParser(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'string' },
-    async (_request: unknown, body: string) => ({ form: body })
-  )
-  app.post('/forms', ({ body }) => body)
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  app.post('/raw', async ({ raw }) => readText(raw))
   const headers = {
     authorization: `Bearer ${token}`,
     'content-type': 'application/x-www-form-urlencoded'
   }
-  for (const payload of ['', 'a=b', `a=${'b'.repeat(40_000)}`]) {
-    const answer = await app.inject({ method: 'POST', url: '/forms', headers, payload })
-    t.same(answer.json(), { form: payload })
-  }
+  const answer = await app.inject({ method: 'POST', url: '/raw', headers, payload: 'a=b' })
+  t.equal(answer.body, 'a=b')
+})
+
+void t.test('BEARER-15: a form alone at an optional route is read by nobody', async (t) => {
+  const app = await createApp(issuer.options)
+  t.teardown(() => app.close())
+  app.post('/either', { config: { auth: { optional: true } } }, async () => 'either')
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const payload = `access_token=${token}`
+  const answer = await app.inject({ method: 'POST', url: '/either', headers, payload })
+  t.equal(answer.statusCode, 415)
+})
+
+void t.test('BEARER-15: a form whose client goes away half-way harms nobody', async (t) => {
+  const writer = await issuer.mint({ scope: 'documents:write' })
+  const head = `POST /documents HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${writer}\r\n`
+  const type = 'Content-Type: application/x-www-form-urlencoded\r\n'
+  const socket = await connectTo(app.server)
+  const seen = once(app.server, 'request')
+  socket.write(`${head}${type}Content-Length: 100\r\n\r\naccess_token=`)
+  const [, response] = (await seen) as [unknown, ServerResponse]
+  socket.destroy()
+  await once(response, 'close')
+  t.equal((await call({ token })).status, 200)
 })
 
 void t.test('BEARER-16: a token in a cookie is no credential', async (t) => {

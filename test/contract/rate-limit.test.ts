@@ -234,15 +234,14 @@ void t.test('RATE-5: instances count together in Redis', { skip: noRedis }, asyn
 void t.test('RATE-5: a request waits once for a Redis that hangs', { skip: noRedis }, async (t) => {
   const redis = await startRedis(t)
   const limits = 'principal=1/60,address=9/60,failed=9/60'
-  const { app } = await service(t, limits, { redisUrl: redis.url })
+  const { app, log } = await service(t, limits, { redisUrl: redis.url })
   const ada = await mint('ada')
   redis.freeze()
-  const start = performance.now()
   const answer = await ask(app, ada)
-  const waited = Math.round(performance.now() - start)
   t.equal(answer.statusCode, 200)
   t.equal(answer.headers['ratelimit'], undefined)
-  t.ok(waited >= 240 && waited < 700, `${waited} ms`)
+  const gaveUp = log.filter((line) => line.includes('limit is off'))
+  t.equal(gaveUp.length, 1, 'one limit waited in vain, the others did not ask')
   redis.thaw()
   await until(async () => (await ask(app, ada)).statusCode === 429)
 })

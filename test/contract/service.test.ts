@@ -41,14 +41,13 @@ void t.test('HTTP-2, HTTP-3: no answer to a token is for shared caches', async (
 })
 
 void t.test(
-  'BEARER-15: no route takes a token in a form beside the one in the field',
+  'BEARER-15: a token in a form beside the one in the field is refused where documents are taken',
   async (t) => {
     const headers = { ...ada, 'content-type': 'application/x-www-form-urlencoded' }
     for (const [method, url] of [
       ['POST', '/documents'],
       ['PUT', `/documents/${id}`],
-      ['PATCH', `/documents/${id}`],
-      ['DELETE', `/documents/${id}`]
+      ['PATCH', `/documents/${id}`]
     ] as const) {
       const twice = await app.inject({ method, url, headers, payload: 'access_token=x' })
       t.equal(twice.statusCode, 400, `${method} ${url}`)
@@ -56,6 +55,23 @@ void t.test(
       t.match(twice.json(), { detail: 'The request has more than one access token.' })
       const other = await app.inject({ method, url, headers, payload: 'a=b' })
       t.equal(other.statusCode, 415, `${method} ${url} without one`)
+    }
+  }
+)
+
+void t.test(
+  'BCL-9, SSF-5: an empty statement of an issuer is refused in its own form',
+  async (t) => {
+    const told = { backchannelLogout: { clientId: 'app' }, securityEvents: { audience: 'api' } }
+    const { app } = await appUnderTest(t, { issuers: [{ ...issuer.options, ...told }] })
+    for (const [url, type, member] of [
+      ['/backchannel-logout', 'application/x-www-form-urlencoded', 'error'],
+      ['/security-events', 'application/secevent+jwt', 'err']
+    ] as const) {
+      const answer = await app.inject({ method: 'POST', url, headers: { 'content-type': type } })
+      t.equal(answer.statusCode, 400, url)
+      t.match(answer.headers['content-type'], /^application\/json/)
+      t.equal(answer.json()[member], 'invalid_request')
     }
   }
 )

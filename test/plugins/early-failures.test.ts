@@ -52,3 +52,19 @@ t.test('HTTP-4: an expectation is refused as all else, and the connection ends',
     t.match(answer, /"type":"urn:latchkey:problem:expectation-failed"/)
   }
 })
+
+t.test('an expectation ends the connection, whatever is answered to it', async (t) => {
+  const { app } = await appUnderTest(t, { ...settings, rateLimit: 'address=1/60' })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const preflight = `Origin: ${origin}\r\nAccess-Control-Request-Method: GET\r\n`
+  for (const [status, line, lines] of [
+    ['204', 'OPTIONS /whoami', preflight],
+    ['400', 'POST /%zz', ''],
+    ['429', 'POST /whoami', '']
+  ]) {
+    const head = `${line} HTTP/1.1\r\nHost: a\r\nExpect: miracle\r\n${lines}Content-Length: 40\r\n\r\n`
+    const answer = await exchange(app.server, head)
+    t.match(answer, new RegExp(`^HTTP/1.1 ${status} `))
+    t.match(answer, /connection: close\r\n/i)
+  }
+})

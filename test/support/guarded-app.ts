@@ -79,7 +79,10 @@ export async function createApp(
   const body = { type: 'object', required: ['title'], properties: { title: { type: 'string' } } }
   app.post(
     '/documents',
-    { config: { auth: { scopes: ['documents:write'] } }, schema: { body } },
+    {
+      config: { accepts: ['application/json'], auth: { scopes: ['documents:write'] } },
+      schema: { body }
+    },
     answerSubject
   )
   return app

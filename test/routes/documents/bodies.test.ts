@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import t from 'tap'
 import { limits } from '../../../src/documents/document.ts'
 import { build, create, send } from './app.ts'
@@ -23,6 +24,15 @@ t.test('HTTP-12, PATCH-1: a wrong media type is told the right one', async (t) =
   }
   const parameters = { 'content-type': 'Application/JSON; charset=UTF-8' }
   t.equal((await send(app, 'POST', '/documents', '{"data":{}}', parameters)).statusCode, 201)
+})
+
+t.test('takes a document whose length is not known beforehand', async (t) => {
+  const app = await build(t)
+  const payload = Readable.from(['{"data":', '{"a":1}}'])
+  const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' }
+  const response = await app.inject({ method: 'POST', url: '/documents', headers, payload })
+  t.equal(response.statusCode, 201)
+  t.same(response.json().data, { a: 1 })
 })
 
 t.test('HTTP-12: a content coding is refused as one, not as malformed JSON', async (t) => {
