@@ -16,8 +16,9 @@ const longestForm = 32 * 1024
  * do not say their length. A form alone never gets here: the guard finds no credentials in it.
  */
 export function refuseTokenInForm(route: RouteOptions, denials: Denials): void {
-  const { accepts = [formType] } = route.config ?? {}
-  if (accepts.includes(formType)) return
+  const accepts: unknown = route.config?.accepts
+  // an application may mean something else by the name
+  if (!Array.isArray(accepts) || accepts.includes(formType)) return
   route.preParsing = [createFormCheck(denials), ...[route.preParsing ?? []].flat()]
 }
 

@@ -211,6 +211,14 @@ void t.test(
   }
 )
 
+void t.test('an application may have a config member `accepts` of its own', async (t) => {
+  const app = await createApp(issuer.options)
+  t.teardown(() => app.close())
+  app.post('/own', { config: { accepts: true as never } }, async () => 'own')
+  const headers = { authorization: `Bearer ${token}` }
+  t.equal((await app.inject({ method: 'POST', url: '/own', headers })).body, 'own')
+})
+
 void t.test('BEARER-15: a handler may read a form from the connection itself', async (t) => {
   const app = await createApp(issuer.options)
   t.teardown(() => app.close())

@@ -76,6 +76,24 @@ void t.test(
   }
 )
 
+void t.test('OPTIONS of a document reads no body, whoever sends one', async (t) => {
+  for (const payload of ['{', '{}', 'a'.repeat(200_000)])
+    for (const type of ['application/json', 'text/plain']) {
+      const headers = { 'content-type': type }
+      const url = `/documents/${id}`
+      const answer = await app.inject({ method: 'OPTIONS', url, headers, payload })
+      t.equal(answer.statusCode, 204, `${type} ${payload.length}`)
+    }
+})
+
+void t.test('HTTP-9: the change feed is read and nothing else, by TRACE either', async (t) => {
+  for (const method of ['TRACE', 'PROPFIND', 'DELETE']) {
+    const answer = await app.inject({ method: method as 'DELETE', url: '/documents/changes' })
+    t.equal(answer.statusCode, 405, method)
+    t.equal(answer.headers['allow'], 'GET, HEAD, OPTIONS', method)
+  }
+})
+
 void t.test('HTTP-12: OPTIONS of a document tells what PATCH takes, to anybody', async (t) => {
   const url = `/documents/${id}`
   const origin = 'https://app.example.com'
